@@ -1,0 +1,379 @@
+"""Scalar expressions: elementwise mathematics as data.
+
+A function of scalars such as ``lambda s, a: s.max(a, 0)`` is called once, with symbols, and becomes an `Expression`: a
+short list of steps over about fifteen primitives. An expression is evaluated by NumPy, differentiated, printed as
+LaTeX, pickled, and stored as plain data; loading one runs no code. Equal steps are shared, so an expression written as
+a tree is kept as a graph.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from ..errors import SpecificationError, closest
+
+#: Number of arguments of every primitive.
+PRIMITIVES: Final[Mapping[str, int]] = {
+    "add": 2, "subtract": 2, "multiply": 2, "divide": 2, "max": 2, "min": 2, "less": 2, "where": 3,
+    "abs": 1, "sqrt": 1, "exp": 1, "expm1": 1, "log": 1, "log1p": 1, "tanh": 1, "cos": 1, "erf": 1,
+}  # fmt: skip
+
+
+class Symbol:
+    """A scalar that is not known yet: what a traced function computes with.
+
+    Arithmetic on symbols (``+ - * / ** <``) appends steps to the tracer they belong to.
+    """
+
+    __slots__ = ("index", "tracer")
+
+    def __init__(self, tracer: Tracer, index: int) -> None:
+        self.tracer, self.index = tracer, index
+
+    def __add__(self, other: Scalar) -> Symbol:
+        return self.tracer.apply("add", self, other)
+
+    def __radd__(self, other: Scalar) -> Symbol:
+        return self.tracer.apply("add", other, self)
+
+    def __sub__(self, other: Scalar) -> Symbol:
+        return self.tracer.apply("subtract", self, other)
+
+    def __rsub__(self, other: Scalar) -> Symbol:
+        return self.tracer.apply("subtract", other, self)
+
+    def __mul__(self, other: Scalar) -> Symbol:
+        return self.tracer.apply("multiply", self, other)
+
+    def __rmul__(self, other: Scalar) -> Symbol:
+        return self.tracer.apply("multiply", other, self)
+
+    def __truediv__(self, other: Scalar) -> Symbol:
+        return self.tracer.apply("divide", self, other)
+
+    def __rtruediv__(self, other: Scalar) -> Symbol:
+        return self.tracer.apply("divide", other, self)
+
+    def __neg__(self) -> Symbol:
+        return self.tracer.apply("multiply", -1.0, self)
+
+    def __pos__(self) -> Symbol:
+        return self
+
+    def __abs__(self) -> Symbol:
+        return self.tracer.apply("abs", self)
+
+    def __lt__(self, other: Scalar) -> Symbol:
+        return self.tracer.apply("less", self, other)
+
+    def __gt__(self, other: Scalar) -> Symbol:
+        return self.tracer.apply("less", other, self)
+
+    def __pow__(self, exponent: int) -> Symbol:
+        if not isinstance(exponent, int) or isinstance(exponent, bool) or exponent < 1:
+            raise SpecificationError(
+                where="expression", expected="a whole power of at least 1", got=repr(exponent),
+                remedy="write other powers with s.exp and s.log, or s.sqrt",
+            )  # fmt: skip
+        half = self if exponent == 1 else self ** (exponent // 2)
+        squared = half if exponent == 1 else half * half
+        return squared * self if exponent > 1 and exponent % 2 else squared
+
+    def __bool__(self) -> bool:
+        raise SpecificationError(
+            where="expression", expected="a scalar formula without branches", got="a symbol used as a truth value",
+            remedy="write s.where(condition, if_true, if_false) instead of if, and, or, max()",
+        )  # fmt: skip
+
+    def __float__(self) -> float:
+        raise SpecificationError(
+            where="expression", expected="the primitives of s", got="a symbol given to another function",
+            remedy="write s.exp(a) instead of math.exp(a); s offers " + ", ".join(PRIMITIVES),
+        )  # fmt: skip
+
+    __array_ufunc__ = None  # NumPy must not loop over a symbol
+
+
+Scalar = Symbol | float | int
+
+
+class Tracer:
+    """The first argument ``s`` of a traced function: makes inputs, constants and steps, each of them once."""
+
+    def __init__(self) -> None:
+        self.steps: list[tuple[Any, ...]] = []
+        self._known: dict[tuple[Any, ...], int] = {}
+
+    def _symbol(self, step: tuple[Any, ...]) -> Symbol:
+        key = (*step[:-1], repr(step[-1])) if step[0] == "constant" else step  # 0.0 and -0.0 differ, NaN equals itself
+        if key not in self._known:
+            self._known[key] = len(self.steps)
+            self.steps.append(step)
+        return Symbol(self, self._known[key])
+
+    def input(self, name: str) -> Symbol:
+        return self._symbol(("input", name))
+
+    def lift(self, value: Scalar) -> Symbol:
+        """Make a symbol of a number; a symbol stays as it is."""
+        if isinstance(value, Symbol):
+            if value.tracer is not self:
+                raise SpecificationError(
+                    where="expression", expected="symbols of one function", got="a symbol of another one",
+                    remedy="pass it as an argument",
+                )  # fmt: skip
+            return value
+        return self._symbol(("constant", float(value)))
+
+    def apply(self, primitive: str, *arguments: Scalar) -> Symbol:
+        operands = [self.lift(argument) for argument in arguments]
+        simpler = self._simplified(primitive, operands)
+        return self._symbol((primitive, *(o.index for o in operands))) if simpler is None else simpler
+
+    def _simplified(self, primitive: str, operands: list[Symbol]) -> Symbol | None:
+        """Drop what changes no value: x + 0, x - 0, 1 x, x / 1, and where between equals."""
+        constants = [self.steps[o.index][1] if self.steps[o.index][0] == "constant" else None for o in operands]
+        match primitive, constants:
+            case ("add" | "subtract", [_, 0.0]) | ("multiply" | "divide", [_, 1.0]):
+                return operands[0]
+            case ("add", [0.0, _]) | ("multiply", [1.0, _]):
+                return operands[1]
+            case "where", _ if operands[1].index == operands[2].index:
+                return operands[1]
+        return None
+
+    def max(self, x: Scalar, y: Scalar) -> Symbol:
+        """Return the larger of two values; NaN if one is NaN."""
+        return self.apply("max", x, y)
+
+    def min(self, x: Scalar, y: Scalar) -> Symbol:
+        """Return the smaller of two values; NaN if one is NaN."""
+        return self.apply("min", x, y)
+
+    def less(self, x: Scalar, y: Scalar) -> Symbol:
+        """Return 1 where x < y, else 0."""
+        return self.apply("less", x, y)
+
+    def where(self, condition: Scalar, if_true: Scalar, if_false: Scalar) -> Symbol:
+        """Return `if_true` where the condition is not 0, else `if_false`."""
+        return self.apply("where", condition, if_true, if_false)
+
+    def abs(self, x: Scalar) -> Symbol:
+        return self.apply("abs", x)
+
+    def sqrt(self, x: Scalar) -> Symbol:
+        return self.apply("sqrt", x)
+
+    def exp(self, x: Scalar) -> Symbol:
+        return self.apply("exp", x)
+
+    def expm1(self, x: Scalar) -> Symbol:
+        """Return exp(x) - 1, exact near 0."""
+        return self.apply("expm1", x)
+
+    def log(self, x: Scalar) -> Symbol:
+        return self.apply("log", x)
+
+    def log1p(self, x: Scalar) -> Symbol:
+        """Return log(1 + x), exact near 0."""
+        return self.apply("log1p", x)
+
+    def tanh(self, x: Scalar) -> Symbol:
+        return self.apply("tanh", x)
+
+    def cos(self, x: Scalar) -> Symbol:
+        return self.apply("cos", x)
+
+    def erf(self, x: Scalar) -> Symbol:
+        return self.apply("erf", x)
+
+
+@dataclass(frozen=True)
+class Expression:
+    r"""A formula of named scalars, as a list of steps.
+
+    Parameters
+    ----------
+    inputs : tuple of str
+        Names of the arguments, in order.
+    steps : tuple of tuple
+        ``("input", name)``, ``("constant", value)`` or ``(primitive, index, ...)``; an index points to an earlier step.
+    outputs : tuple of int
+        The steps whose values are the results.
+
+    Examples
+    --------
+    >>> relu = Expression.trace(lambda s, a: s.max(a, 0))
+    >>> relu.steps
+    (('input', 'a'), ('constant', 0.0), ('max', 0, 1))
+    >>> relu.latex()
+    '\\max(a, 0)'
+    """
+
+    inputs: tuple[str, ...]
+    steps: tuple[tuple[Any, ...], ...]
+    outputs: tuple[int, ...]
+
+    @classmethod
+    def trace(cls, function: Callable[..., Any], inputs: Sequence[str] | None = None) -> Expression:
+        """Call a function of scalars once and keep what it computes.
+
+        Parameters
+        ----------
+        function : callable
+            Called as ``function(s, *symbols)``; returns one scalar or a tuple of them.
+        inputs : sequence of str, optional
+            Names of its arguments after ``s``; by default those of its signature.
+
+        Raises
+        ------
+        SpecificationError
+            If it branches on a symbol, uses other functions than those of ``s``, or returns no scalar.
+        """
+        names = tuple(inputs) if inputs is not None else tuple(inspect.signature(function).parameters)[1:]
+        tracer = Tracer()
+        symbols = [tracer.input(name) for name in names]
+        try:
+            result = function(tracer, *symbols)
+            results = result if isinstance(result, tuple) else (result,)
+            outputs = tuple(tracer.lift(r).index for r in results)
+        except (AttributeError, TypeError) as problem:
+            raise SpecificationError(
+                where="expression", expected="a formula of scalars in the primitives of s", got=f"{problem}",
+                remedy="use + - * / ** < and s." + ", s.".join(list(PRIMITIVES)[4:]),
+            ) from problem  # fmt: skip
+        return cls(names, tuple(tracer.steps), outputs)._without_dead_steps()
+
+    def __call__(self, s: Tracer, *arguments: Scalar) -> Any:
+        """Write this expression into another one, in place of a call."""
+        by_name = dict(zip(self.inputs, arguments, strict=True))
+        values: list[Symbol] = []
+        for kind, *rest in self.steps:
+            if kind == "input":
+                values.append(s.lift(by_name[rest[0]]))
+            elif kind == "constant":
+                values.append(s.lift(rest[0]))
+            else:
+                values.append(s.apply(kind, *(values[i] for i in rest)))
+        results = tuple(values[i] for i in self.outputs)
+        return results if len(results) > 1 else results[0]
+
+    @cached_property
+    def needs(self) -> frozenset[str]:
+        """The inputs that the results depend on."""
+        return frozenset(step[1] for step in self._without_dead_steps().steps if step[0] == "input")
+
+    def derivative(self, wrt: str) -> Expression:
+        """Differentiate the result with respect to one input, forward along the steps.
+
+        At a kink, ``max`` and ``min`` of equal values follow their first argument and ``abs`` at 0 gives 0; built-in
+        activations state their own value there.
+        """
+        from .differentiation import differentiate
+
+        return differentiate(self, wrt)
+
+    def branches(self) -> Expression | None:
+        """Return the comparisons that decide between the smooth pieces of the formula; None if it has a single piece.
+
+        Two points lie on the same piece if all comparisons agree at them.
+        """
+
+        def comparisons(s: Tracer, *symbols: Symbol) -> tuple[Symbol, ...]:
+            by_name = dict(zip(self.inputs, symbols, strict=True))
+            values: list[Symbol] = []
+            found: list[Symbol] = []
+            for kind, *rest in self.steps:
+                arguments = [values[i] for i in rest] if kind in PRIMITIVES else []
+                if kind in ("max", "min", "less"):
+                    found.append(s.less(*arguments))
+                elif kind == "abs":
+                    found.append(s.less(arguments[0], 0))
+                elif kind == "where":
+                    found.append(s.where(arguments[0], 1, 0))
+                lifted = by_name[rest[0]] if kind == "input" else s.lift(rest[0]) if kind == "constant" else None
+                values.append(s.apply(kind, *arguments) if lifted is None else lifted)
+            return tuple(found) or (s.lift(0.0),)
+
+        found = Expression.trace(comparisons, inputs=self.inputs)
+        return found if any(step[0] != "constant" for step in found.steps) else None
+
+    def latex(self) -> str:
+        """Print the formula as LaTeX; several results are separated by commas."""
+        from .printing import latex
+
+        return latex(self)
+
+    def to_data(self) -> dict[str, Any]:
+        """Return plain lists and numbers, fit for JSON; infinite constants become strings."""
+        steps = [
+            [kind, repr(rest[0])] if kind == "constant" and not math.isfinite(rest[0]) else [kind, *rest]
+            for kind, *rest in self.steps
+        ]
+        return {"inputs": list(self.inputs), "steps": steps, "outputs": list(self.outputs)}
+
+    @classmethod
+    def from_data(cls, data: Any) -> Expression:
+        """Rebuild an expression from `to_data`, checking every step: nothing in it is run.
+
+        Raises
+        ------
+        SpecificationError
+            If a step is unknown, has the wrong number of arguments, or points to a later one.
+        """
+        try:
+            inputs = tuple(str(name) for name in data["inputs"])
+            steps = tuple(_checked_step(i, step, inputs) for i, step in enumerate(data["steps"]))
+            outputs = tuple(int(i) for i in data["outputs"])
+            if not outputs or not all(0 <= i < len(steps) for i in outputs):
+                raise ValueError(f"outputs {outputs}")
+        except (KeyError, TypeError, ValueError, IndexError) as problem:
+            raise SpecificationError(
+                where="expression", expected="inputs, steps and outputs as written by to_data", got=str(problem),
+                remedy="write the expression anew",
+            ) from problem  # fmt: skip
+        return cls(inputs, steps, outputs)
+
+    def _without_dead_steps(self) -> Expression:
+        live = set(self.outputs)
+        for index in range(len(self.steps) - 1, -1, -1):
+            if index in live and self.steps[index][0] in PRIMITIVES:
+                live.update(self.steps[index][1:])
+        if len(live) == len(self.steps):
+            return self
+        place = {old: new for new, old in enumerate(sorted(live))}
+        steps = tuple(
+            (kind, *(place[i] for i in rest)) if kind in PRIMITIVES else (kind, *rest)
+            for kind, *rest in (self.steps[old] for old in place)
+        )
+        return Expression(self.inputs, steps, tuple(place[i] for i in self.outputs))
+
+
+def expression(function: Callable[..., Any]) -> Expression:
+    """Turn a function of scalars into an `Expression`; meant as a decorator.
+
+    >>> @expression
+    ... def softplus(s, a):
+    ...     return s.max(a, 0) + s.log1p(s.exp(-s.abs(a)))
+    >>> sorted(softplus.needs)
+    ['a']
+    """
+    return Expression.trace(function)
+
+
+def _checked_step(index: int, step: Any, inputs: tuple[str, ...]) -> tuple[Any, ...]:
+    kind, *rest = step
+    if kind == "input" and len(rest) == 1 and rest[0] in inputs:
+        return "input", rest[0]
+    if kind == "constant" and len(rest) == 1:
+        return "constant", float(rest[0])
+    if kind not in PRIMITIVES:
+        raise ValueError(f"step {kind!r}: {closest(str(kind), list(PRIMITIVES))}")
+    if len(rest) != PRIMITIVES[kind] or not all(type(i) is int and 0 <= i < index for i in rest):
+        raise ValueError(f"step {index} {step!r}")
+    return kind, *rest
