@@ -1,0 +1,100 @@
+"""Penalties lambda Omega(theta) on the weights W, never on biases (course-map row 19)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..errors import SpecificationError, check_number
+from ..ops import Expression, Operand, Vocabulary, expression
+
+
+@dataclass(frozen=True)
+class Term:
+    """strength * sum over all weights w of omega(w)."""
+
+    name: str
+    strength: float
+    omega: Expression
+    slope: Expression
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """A sum of terms; ``lw.L2(1e-4) + lw.L1(1e-5)`` makes one of both.
+
+    Parameters
+    ----------
+    terms : tuple of Term
+    """
+
+    terms: tuple[Term, ...] = ()
+
+    def __add__(self, other: Penalty) -> Penalty:
+        return Penalty(self.terms + other.terms)
+
+    @classmethod
+    def own(cls, strength: float, omega: Callable[..., Any], name: str = "own") -> Penalty:
+        """Make a penalty of one formula ``lambda s, w: ...``; its gradient follows from the formula."""
+        check_number("penalty", strength, at_least=0)
+        formula = omega if isinstance(omega, Expression) else Expression.trace(omega)
+        if len(formula.inputs) != 1 or len(formula.outputs) != 1:
+            raise SpecificationError(
+                where="penalty", expected="a formula of one weight", got=f"{len(formula.inputs)} arguments",
+                remedy="write lambda s, w: ...",
+            )  # fmt: skip
+        return cls((Term(name, float(strength), formula, formula.derivative(formula.inputs[0])),))
+
+
+_square: Final = expression(lambda s, w: w * w)
+_square_slope: Final = expression(lambda s, w: 2 * w)
+_absolute: Final = expression(lambda s, w: s.abs(w))
+_sign: Final = expression(lambda s, w: s.less(0, w) - s.less(w, 0))
+
+
+def L2(strength: float) -> Penalty:
+    r"""Return the penalty strength * sum W^2, with gradient 2 strength W.
+
+    >>> L2(0.5).terms[0].slope.latex()
+    '2 \\, w'
+    """
+    check_number("l2", strength, at_least=0)
+    return Penalty((Term("l2", float(strength), _square, _square_slope),))
+
+
+def L1(strength: float) -> Penalty:
+    """Return the penalty strength * sum |W|, with gradient strength * sign W (0 at W = 0)."""
+    check_number("l1", strength, at_least=0)
+    return Penalty((Term("l1", float(strength), _absolute, _sign),))
+
+
+_scale: Final = expression(lambda s, omega, strength: strength * omega)
+
+
+def penalty_forward(ops: Vocabulary, penalty: Penalty, weights: Sequence[Operand], strengths: Sequence[Any]) -> Operand:
+    """Lambda Omega, summed over terms and over all W.  weights: (d_out, d_in) each -> (1,)"""
+    total = None
+    for term, strength in zip(penalty.terms, strengths, strict=True):
+        for W in weights:
+            value = ops.map(_scale, ops.sum_all(ops.map(term.omega, W)), strength)
+            total = value if total is None else ops.add(total, value)
+    return total
+
+
+def penalty_backward(
+    ops: Vocabulary, penalty: Penalty, W: Operand, grad_W: Operand, strengths: Sequence[Any]
+) -> Operand:
+    """grad_W + lambda dOmega/dW.  (d_out, d_in) -> (d_out, d_in)"""
+    for term, strength in zip(penalty.terms, strengths, strict=True):
+        grad_W = ops.map(_plus_slope(term.slope), grad_W, W, strength)
+    return grad_W
+
+
+def _plus_slope(slope: Expression) -> Expression:
+    if slope not in _PLUS_SLOPE:
+        _PLUS_SLOPE[slope] = Expression.trace(lambda s, grad, w, strength: grad + strength * slope(s, w))
+    return _PLUS_SLOPE[slope]
+
+
+_PLUS_SLOPE: dict[Expression, Expression] = {}
