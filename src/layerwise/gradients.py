@@ -1,0 +1,363 @@
+"""Gradients beyond training: checks by finite differences, per example, at the input, Jacobians, Hessian products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError, SpecificationError
+from .network import Network, Parameters
+from .network.inputs import check_inputs, check_targets, check_weights
+from .network.parameters import views
+from .network.propagation import Gradients, Training, Values, backward, forward
+from .network.steps import Batch, batch_losses, loss_and_gradient
+from .network.trace import training_of
+from .ops import NumpyOps, TangentOps
+from .ops.tangent import Dual
+from .rules.outputs import softmax_loss_gradient_at_output, softmax_loss_gradient_at_preactivation
+from .rules.penalties import Penalty, penalty_forward
+
+Array = npt.NDArray[Any]
+Mode = Literal["predict", "train"]
+WeightMean = float | Literal["as given"] | None
+
+#: Steps of the central differences; the next one is taken where the two points lie on different sides of a kink.
+STEPS = (1e-5, 1e-6, 1e-7)
+#: Errors count relative to the largest gradient of the same array, or to this share of the largest of all, so that an
+#: array whose gradient is zero (a bias before batch normalisation) is not judged by the rounding of the differences.
+FLOOR = 1e-2
+
+
+def loss_gradient_at_output(f: Any, y: Any) -> Array:
+    """Return d(-log f_y)/df = -e(y) / f_y for softmax outputs (course-map row 15).
+
+    Parameters
+    ----------
+    f : array (n, C), or (C,) for one example
+        Class probabilities.
+    y : array (n,) of int, or an int
+
+    Returns
+    -------
+    array of f's shape
+
+    Examples
+    --------
+    >>> loss_gradient_at_output([0.25, 0.75], 0)
+    array([-4.,  0.])
+    """
+    probabilities, codes = _rows_and_codes(f, y)
+    return np.asarray(softmax_loss_gradient_at_output(NumpyOps(probabilities.dtype), probabilities, codes)).reshape(
+        np.shape(f)
+    )
+
+
+def loss_gradient_at_preactivation(f: Any, y: Any) -> Array:
+    """Return d(-log f_y)/da = -(e(y) - f) for softmax outputs (course-map row 16).
+
+    Parameters
+    ----------
+    f : array (n, C), or (C,) for one example
+        Class probabilities.
+    y : array (n,) of int, or an int
+
+    Returns
+    -------
+    array of f's shape
+
+    Examples
+    --------
+    >>> loss_gradient_at_preactivation([0.25, 0.75], 0)
+    array([-0.75,  0.75])
+    """
+    probabilities, codes = _rows_and_codes(f, y)
+    return np.asarray(
+        softmax_loss_gradient_at_preactivation(NumpyOps(probabilities.dtype), probabilities, codes)
+    ).reshape(np.shape(f))
+
+
+def _rows_and_codes(f: Any, y: Any) -> tuple[Array, Array]:
+    probabilities = np.asarray(f)
+    if probabilities.dtype not in (np.float32, np.float64):
+        probabilities = probabilities.astype(np.float64)
+    rows = np.atleast_2d(probabilities)
+    codes = np.atleast_1d(np.asarray(y))
+    if codes.shape != (len(rows),) or codes.dtype.kind not in "iu" or codes.min() < 0 or codes.max() >= rows.shape[1]:
+        raise InputError(
+            where="y", expected=f"{len(rows)} class codes 0 to {rows.shape[1] - 1}", got=repr(y),
+            remedy="give one whole number a row",
+        )  # fmt: skip
+    return rows, codes
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """What `check_gradient` found.
+
+    Attributes
+    ----------
+    max_relative_error : float
+        The largest error of all arrays.
+    relative_error : dict of str to float
+        For each array (W1, b1, ...): max|numeric - analytic| / max|gradient|, where the denominator is at least a
+        hundredth of the largest entry of the whole gradient.
+    numeric, analytic : array (P,)
+        Central differences of the reported objective, and the backward pass.
+    skipped : tuple of int
+        Parameters that sit on a kink: no difference quotient is valid there.
+    """
+
+    max_relative_error: float
+    relative_error: dict[str, float]
+    numeric: Array
+    analytic: Array
+    skipped: tuple[int, ...]
+
+
+def check_gradient(
+    net: Network, theta: Parameters, X: Any, y: Any, penalty: Penalty | None = None, weights: Any = None,
+    mode: Mode = "predict", key: int | tuple[int, int] = 0, *, weight_mean: WeightMean = None,
+) -> GradientCheck:  # fmt: skip
+    """Compare the backward pass with central differences of the reported objective, in float64.
+
+    Where the two points of a difference lie on different sides of a kink (of a ReLU, or of |W|), a smaller step is
+    taken; a parameter that has none is listed as skipped.
+
+    Parameters
+    ----------
+    net, theta, X, y, penalty, weights, mode, key, weight_mean
+        As for `Network.trace`.
+
+    Returns
+    -------
+    GradientCheck
+
+    Examples
+    --------
+    >>> net = Network(2, [3], 2, hidden="tanh")
+    >>> check = check_gradient(net, net.initialize(seed=0), [[0.5, -1.0], [2.0, 0.1]], [0, 1])
+    >>> check.max_relative_error < 1e-8
+    True
+    """
+    theta = theta.astype(np.float64)
+    batch, strengths = _batch(net, X, y, penalty, weights, mode, key, weight_mean)
+    ops = NumpyOps(np.float64)
+    penalty = penalty or Penalty()
+
+    def objective_and_pieces() -> tuple[float, bytes]:
+        values = forward(ops, net, theta, batch.X, batch.training)
+        total = float(batch_losses(ops, net, values, batch)[0][0])
+        if penalty.terms:
+            total += float(penalty_forward(ops, penalty, list(theta.W.values()), strengths)[0])
+        return total, _pieces(ops, net, theta, values, penalty)
+
+    analytic = _gradient_vector(net, loss_and_gradient(ops, net, theta.copy(), batch, penalty, strengths)[1])
+    numeric = np.zeros_like(analytic)
+    skipped: list[int] = []
+    for i in range(len(analytic)):
+        center = theta.vector[i]
+        for step in STEPS:
+            theta.vector[i] = center + step
+            above, pieces_above = objective_and_pieces()
+            theta.vector[i] = center - step
+            below, pieces_below = objective_and_pieces()
+            if pieces_above == pieces_below:
+                numeric[i] = (above - below) / ((center + step) - (center - step))
+                break
+        else:
+            skipped.append(i)
+            numeric[i] = analytic[i]
+        theta.vector[i] = center
+    scale = max(float(np.abs(analytic).max()), float(np.abs(numeric).max()))
+    errors = {}
+    for segment in net.segments:
+        part = slice(segment.start, segment.stop)
+        own = max(float(np.abs(analytic[part]).max()), float(np.abs(numeric[part]).max()), FLOOR * scale)
+        difference = float(np.abs(numeric[part] - analytic[part]).max())
+        errors[f"{segment.name}{segment.k}"] = difference / own if own > 0 else difference
+    return GradientCheck(max(errors.values()), errors, numeric, analytic, tuple(skipped))
+
+
+def per_example_gradients(
+    net: Network, theta: Parameters, X: Any, y: Any, mode: Mode = "predict", key: int | tuple[int, int] = 0
+) -> Array:
+    """Return the gradient of each example's own loss with respect to theta.
+
+    Parameters
+    ----------
+    net, theta, X, y, mode, key
+        As for `Network.trace`.
+
+    Returns
+    -------
+    array (n, P)
+        Their mean is the gradient of the data loss.
+
+    Raises
+    ------
+    SpecificationError
+        With batch normalisation in mode "train", where no example has a loss of its own.
+    """
+    if mode == "train" and net.normalises:
+        raise SpecificationError(
+            where="per_example_gradients", expected="examples that do not depend on each other",
+            got="batch normalisation in train mode", remedy='use mode="predict"',
+        )  # fmt: skip
+    dtype = theta.vector.dtype
+    ops = NumpyOps(dtype)
+    X = check_inputs(X, net).astype(dtype)
+    codes = check_targets(y, net, len(X))
+    training = training_of(net, len(X), mode, key)
+    values = forward(ops, net, theta, X, training)
+    grad_a = net.output.loss_gradient_at_preactivation(
+        ops, values.f, codes if net.output.target == "classes" else codes.astype(dtype)
+    )
+    return _by_example(net, values, backward(ops, net, theta, values, grad_a, tied=False))
+
+
+def input_gradient(net: Network, theta: Parameters, X: Any, output: int | None = None) -> Array:
+    """Return df/dx, as in prediction.
+
+    Parameters
+    ----------
+    net, theta
+    X : array (n, inputs)
+    output : int, optional
+        One component c of f; by default all.
+
+    Returns
+    -------
+    array (n, inputs) for one output, else (n, outputs, inputs)
+    """
+    rows = [gradients.h[0] for _, gradients in _output_gradients(net, theta, X, output, to_input=True)]
+    return np.asarray(rows[0]) if output is not None else np.stack(rows, axis=1)
+
+
+def jacobian(net: Network, theta: Parameters, X: Any) -> Array:
+    """Return df/dtheta of every row, as in prediction.
+
+    Returns
+    -------
+    array (n, outputs, P)
+    """
+    rows = [_by_example(net, values, gradients) for values, gradients in _output_gradients(net, theta, X, None)]
+    return np.stack(rows, axis=1)
+
+
+def hessian_vector_product(
+    net: Network, theta: Parameters, X: Any, y: Any, v: Any, penalty: Penalty | None = None, weights: Any = None,
+    mode: Mode = "predict", key: int | tuple[int, int] = 0, *, weight_mean: WeightMean = None,
+) -> Array:  # fmt: skip
+    """Return H v, with H the second derivative of the objective, exactly (Pearlmutter 1994).
+
+    The rule that computes the gradient runs on pairs of value and tangent; no H is formed.
+
+    Parameters
+    ----------
+    v : array (P,)
+        The direction.
+    net, theta, X, y, penalty, weights, mode, key, weight_mean
+        As for `Network.trace`.
+
+    Returns
+    -------
+    array (P,) of float64
+    """
+    theta = theta.astype(np.float64)
+    direction = np.asarray(v, dtype=np.float64)
+    if direction.shape != theta.vector.shape:
+        raise InputError(
+            where="v",
+            expected=f"shape {theta.vector.shape}",
+            got=str(direction.shape),
+            remedy="give one entry a parameter",
+        )
+    batch, strengths = _batch(net, X, y, penalty, weights, mode, key, weight_mean)
+    names = ("W", "b", "gamma", "beta")
+    moving = _Moving()
+    for name, value, tangent in zip(
+        names, views(net.segments, theta.vector, names), views(net.segments, direction, names), strict=True
+    ):
+        setattr(moving, name, {k: Dual(value[k], tangent[k]) for k in value})
+    moving.running_mean, moving.running_variance = theta.running_mean, theta.running_variance
+    _, gradients = loss_and_gradient(TangentOps(), net, moving, batch, penalty or Penalty(), strengths)
+    return np.concatenate([getattr(gradients, s.name)[s.k].tangent.ravel() for s in net.segments])
+
+
+class _Moving:
+    """Parameters as pairs of value and tangent, by layer."""
+
+    W: dict[int, Dual]
+    b: dict[int, Dual]
+    gamma: dict[int, Dual]
+    beta: dict[int, Dual]
+    running_mean: dict[int, Array]
+    running_variance: dict[int, Array]
+
+
+def _batch(
+    net: Network, X: Any, y: Any, penalty: Penalty | None, weights: Any, mode: Mode, key: int | tuple[int, int],
+    weight_mean: WeightMean,
+) -> tuple[Batch, list[float]]:  # fmt: skip
+    X = check_inputs(X, net).astype(np.float64)
+    y = check_targets(y, net, len(X))
+    w, mean = check_weights(weights, len(X), weight_mean)
+    training: Training | None = training_of(net, len(X), mode, key)
+    relative = None if w is None else (w / mean)[:, None]
+    y = y if net.output.target == "classes" else y.astype(np.float64)
+    return Batch(X, y, relative, training), [term.strength for term in penalty.terms] if penalty else []
+
+
+def _output_gradients(
+    net: Network, theta: Parameters, X: Any, output: int | None, to_input: bool = False
+) -> list[tuple[Values, Gradients]]:
+    if output is not None and not 0 <= output < net.outputs:
+        raise SpecificationError(
+            where="output", expected=f"an output 0 to {net.outputs - 1}", got=repr(output), remedy="choose one of them"
+        )
+    dtype = theta.vector.dtype
+    ops = NumpyOps(dtype)
+    values = forward(ops, net, theta, check_inputs(X, net).astype(dtype))
+    results = []
+    for c in range(net.outputs) if output is None else [output]:
+        grad_f = np.zeros_like(values.f)
+        grad_f[:, c] = 1.0
+        grad_a = net.output.backward(ops, values.f, grad_f)
+        results.append((values, backward(ops, net, theta, values, grad_a, tied=False, to_input=to_input)))
+    return results
+
+
+def _gradient_vector(net: Network, gradients: Gradients) -> Array:
+    return np.concatenate([getattr(gradients, s.name)[s.k].ravel() for s in net.segments])
+
+
+def _by_example(net: Network, values: Values, gradients: Gradients) -> Array:
+    n = len(values.fed[1])
+    parts = []
+    for segment in net.segments:
+        k = segment.k
+        if segment.name == "W":
+            parts.append(np.einsum("ni,nj->nij", gradients.a[k], values.fed[k]).reshape(n, -1))
+        elif segment.name == "b":
+            parts.append(gradients.a[k])
+        else:
+            parts.append(gradients.z[k] * values.u[k] if segment.name == "gamma" else gradients.z[k])
+    return np.concatenate(parts, axis=1)
+
+
+def _pieces(ops: NumpyOps, net: Network, theta: Parameters, values: Values, penalty: Penalty) -> bytes:
+    """Say on which smooth piece of the objective the parameters lie."""
+    parts: list[Any] = []
+    for k, layer in enumerate(net.layers, 1):
+        comparisons = layer.activation.g.branches()
+        if comparisons is not None:
+            parts.append(ops.map(comparisons, values.z[k] if layer.batch_norm else values.a[k]))
+    for term in penalty.terms:
+        comparisons = term.omega.branches()
+        if comparisons is not None:
+            parts += [ops.map(comparisons, W) for W in theta.W.values()]
+    flat = [array for part in parts for array in (part if isinstance(part, tuple) else (part,))]
+    return b"".join(np.broadcast_to(np.asarray(array) != 0, np.shape(array)).tobytes() for array in flat)

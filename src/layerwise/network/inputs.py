@@ -1,0 +1,148 @@
+"""Checks of the arrays that a user gives: one error that names the row and the column, instead of a wrong answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, SpecificationError
+
+if TYPE_CHECKING:
+    from .specification import Network
+
+Array = npt.NDArray[Any]
+#: Elements looked at in one go, so that checking a memory map needs little memory.
+CHUNK = 1 << 20
+
+
+def check_inputs(X: Any, net: Network, where: str = "X") -> Array:
+    """Return X as a 2-D numeric array without copying one that is; refuse NaN and infinity.
+
+    Raises
+    ------
+    InputError
+        If X is not (n, inputs), is empty, is not numeric, or has a value that is not finite (row and column named).
+    """
+    array = _numeric(X, where)
+    if array.ndim != 2 or array.shape[1] != net.inputs:
+        shape = "x".join(str(size) for size in array.shape) or "a single number"
+        remedy = "write X[None, :] for one row" if array.shape == (net.inputs,) else "give one column a feature"
+        raise InputError(where=where, expected=f"n rows of {net.inputs} columns", got=shape, remedy=remedy)
+    if len(array) == 0:
+        raise InputError(where=where, expected="at least one row", got="none", remedy="give some rows")
+    check_finite(array, where)
+    return array
+
+
+def check_targets(y: Any, net: Network, n: int, where: str = "y") -> Array:
+    """Return y as (n,) int64 codes, or as (n, outputs) numbers, after what the output expects.
+
+    Raises
+    ------
+    InputError
+        If y has another length or shape, or values that the output cannot have (row named).
+    """
+    array = _numeric(y, where)
+    if array.shape == (n, 1) or (array.shape == (n,) and net.output.target != "classes" and net.outputs == 1):
+        array = array.reshape(n) if net.output.target == "classes" else array.reshape(n, 1)
+    wanted = (n,) if net.output.target == "classes" else (n, net.outputs)
+    if array.shape != wanted:
+        raise InputError(
+            where=where, expected=f"shape {wanted} for {net.output.name}", got=str(array.shape),
+            remedy="give one target a row" + (", the code of its class" if net.output.target == "classes" else ""),
+        )  # fmt: skip
+    check_finite(array, where)
+    if net.output.target == "classes":
+        return _class_codes(array, net.outputs, where)
+    if net.output.target == "labels":
+        outside = np.argwhere((array < 0) | (array > 1))
+        if len(outside):
+            row, column = outside[0]
+            raise InputError(
+                where=where, expected="values from 0 to 1 for sigmoid", got=f"{array[row, column]} in row {row}",
+                remedy="write 0 for no and 1 for yes",
+            )  # fmt: skip
+    return array
+
+
+def check_weights(
+    weights: Any, n: int, weight_mean: float | Literal["as given"] | None, where: str = "weights"
+) -> tuple[Array | None, float]:
+    """Return the weights (n,) in float64 and w_mean.
+
+    Raises
+    ------
+    InputError
+        If a weight is NaN, infinite or (unless "as given") negative, or all are zero.
+    """
+    if isinstance(weight_mean, str) and weight_mean != "as given":
+        raise SpecificationError(
+            where="weight_mean",
+            expected='a number, None or "as given"',
+            got=repr(weight_mean),
+            remedy="choose one of them",
+        )
+    as_given = weight_mean == "as given"
+    if weights is None:
+        return None, 1.0
+    array = _numeric(weights, where).astype(np.float64)
+    if array.shape != (n,):
+        raise InputError(where=where, expected=f"shape ({n},)", got=str(array.shape), remedy="give one weight a row")
+    check_finite(array, where)
+    if not as_given and (array < 0).any():
+        row = int(np.argmax(array < 0))
+        raise InputError(
+            where=where, expected="weights of at least 0", got=f"{array[row]} in row {row}",
+            remedy='give weight_mean="as given" if negative weights are meant',
+        )  # fmt: skip
+    mean = 1.0 if as_given else float(array.mean()) if weight_mean is None else float(weight_mean)
+    if not mean > 0:
+        raise InputError(where=where, expected="a positive mean weight", got=str(mean), remedy="give some rows weight")
+    return array, mean
+
+
+def check_finite(array: Array, where: str) -> None:
+    """Raise an InputError that names the row and the column of the first NaN or infinity."""
+    if array.dtype.kind != "f":
+        return
+    width = max(array.size // max(len(array), 1), 1)
+    step = max(CHUNK // width, 1)
+    for start in range(0, len(array), step):
+        finite = np.isfinite(array[start : start + step])
+        if not finite.all():
+            row, *column = (int(i) for i in np.argwhere(~finite)[0])
+            place = f"row {start + row}" + (f", column {column[0]}" if column else "")
+            raise InputError(
+                where=where, expected="finite numbers", got=f"{array[(start + row, *column)]} in {place}",
+                remedy="remove the row or fill in the value",
+            )  # fmt: skip
+
+
+def _numeric(values: Any, where: str) -> Array:
+    try:
+        array: Array = np.asanyarray(values)
+    except ValueError as problem:  # rows of different lengths
+        raise InputError(
+            where=where, expected="rows of one length", got=str(problem), remedy="give a rectangular array"
+        ) from problem
+    if array.dtype.kind not in "fiub":
+        example = array.ravel()[0] if array.size else array.dtype
+        raise InputError(
+            where=where, expected="numbers", got=f"{array.dtype} such as {example!r}",
+            remedy="encode words as numbers first; `layerwise train` does that by itself",
+        )  # fmt: skip
+    return array
+
+
+def _class_codes(array: Array, outputs: int, where: str) -> Array:
+    codes = array.astype(np.int64)
+    wrong = (codes != array) | (codes < 0) | (codes >= outputs)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(
+            where=where, expected=f"class codes 0 to {outputs - 1}", got=f"{array[row]} in row {row}",
+            remedy="number the classes from 0, or give the network more outputs",
+        )  # fmt: skip
+    return codes

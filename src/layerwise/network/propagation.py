@@ -1,0 +1,159 @@
+"""Forward and backward propagation, written in the vocabulary: the only loops over layers.
+
+Hidden layer k runs through the stages affine -> normalisation -> g -> dropout:
+
+    a^(k) = b^(k) + W^(k) (mask^(k-1) * h^(k-1)),   z^(k) = normalised a^(k),   h^(k) = g(z^(k))
+
+and backward through the same stages in reverse (course-map row 17). ``theta`` is anything with W[k], b[k], gamma[k],
+beta[k], running_mean[k] and running_variance[k]: parameters, recorded buffers, or pairs of value and tangent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..ops import Operand, Vocabulary
+from ..rules.activations import activation_backward, activation_forward
+from ..rules.affine import affine_backward, affine_forward, affine_input_backward
+from ..rules.dropout import dropout_backward, dropout_forward, dropout_mask
+from ..rules.normalisation import (
+    batch_moments,
+    batch_normalisation_backward,
+    fixed_normalisation_backward,
+    normalisation_forward,
+    normalisation_parameters_backward,
+    running_statistics,
+)
+from .specification import Network
+
+
+@dataclass
+class Values:
+    """What the forward pass computes, by layer k.
+
+    `fed[k]` is what layer k's affine step reads: x, or h^(k-1) under its dropout mask.
+    """
+
+    fed: dict[int, Operand] = field(default_factory=dict)
+    a: dict[int, Operand] = field(default_factory=dict)
+    z: dict[int, Operand] = field(default_factory=dict)
+    u: dict[int, Operand] = field(default_factory=dict)
+    inverse_deviation: dict[int, Operand] = field(default_factory=dict)
+    h: dict[int, Operand] = field(default_factory=dict)
+    mask: dict[int, Operand] = field(default_factory=dict)
+    running_mean: dict[int, Operand] = field(default_factory=dict)
+    running_variance: dict[int, Operand] = field(default_factory=dict)
+    f: Operand = None
+
+
+@dataclass
+class Gradients:
+    """What the backward pass computes, by layer k; gradients of the loss with respect to what each name says."""
+
+    a: dict[int, Operand] = field(default_factory=dict)
+    z: dict[int, Operand] = field(default_factory=dict)
+    h: dict[int, Operand] = field(default_factory=dict)
+    W: dict[int, Operand] = field(default_factory=dict)
+    b: dict[int, Operand] = field(default_factory=dict)
+    gamma: dict[int, Operand] = field(default_factory=dict)
+    beta: dict[int, Operand] = field(default_factory=dict)
+
+
+@dataclass
+class Training:
+    """What the forward pass needs in training beside X.
+
+    Parameters
+    ----------
+    rows : operand (n,)
+        Positions in the data set, for the dropout masks.
+    key : (seed, step)
+    dropout : mapping of k to operand
+        The probability of each layer that has dropout.
+    """
+
+    rows: Operand
+    key: Operand
+    dropout: Mapping[int, Operand]
+
+
+def forward(ops: Vocabulary, net: Network, theta: Any, X: Operand, training: Training | None = None) -> Values:
+    """h^(0) = x; a^(k), z^(k), h^(k) for k = 1..L; a^(L+1) and f.  X: (n, inputs)
+
+    With `training`, dropout masks are drawn and batch normalisation takes the batch's own moments; without, nothing is
+    dropped and the running statistics are used.
+    """
+    values = Values()
+    values.h[0] = fed = X
+    for k, layer in enumerate(net.layers, 1):
+        values.fed[k] = fed
+        before_g = values.a[k] = affine_forward(ops, theta.W[k], theta.b[k], fed)
+        if layer.batch_norm:
+            mean, variance = theta.running_mean[k], theta.running_variance[k]
+            if training is not None:
+                mean, variance = batch_moments(ops, values.a[k])
+                values.running_mean[k], values.running_variance[k] = running_statistics(
+                    ops, theta.running_mean[k], theta.running_variance[k], mean, variance, ops.row_count(X)
+                )
+            values.z[k], values.u[k], values.inverse_deviation[k] = normalisation_forward(
+                ops, values.a[k], mean, variance, theta.gamma[k], theta.beta[k]
+            )
+            before_g = values.z[k]
+        fed = values.h[k] = activation_forward(ops, layer.activation, before_g)
+        if training is not None and layer.dropout > 0:
+            values.mask[k] = dropout_mask(ops, training.rows, layer.units, k, training.key, training.dropout[k])
+            fed = dropout_forward(ops, values.mask[k], values.h[k])
+    last = net.L + 1
+    values.fed[last] = fed
+    values.a[last] = affine_forward(ops, theta.W[last], theta.b[last], fed)
+    values.f = net.output.forward(ops, values.a[last])
+    return values
+
+
+def backward(
+    ops: Vocabulary, net: Network, theta: Any, values: Values, grad_a: Operand, *, tied: bool,
+    row_scale: Operand | None = None, to_input: bool = False,
+) -> Gradients:  # fmt: skip
+    """Propagate grad_a^(L+1) back to every layer.
+
+    Parameters
+    ----------
+    grad_a : operand (n, outputs)
+    tied : bool
+        Whether batch normalisation took the batch's own moments, which ties the rows together.
+    row_scale : operand (n, 1) or scalar, optional
+        What each row counts in the gradients of the parameters; the rows' own gradients stay unscaled.
+    to_input : bool
+        Also compute the gradient with respect to x, as h[0].
+    """
+    gradients = Gradients()
+
+    def scaled(grad: Operand) -> Operand:
+        return grad if row_scale is None else ops.multiply(grad, row_scale)
+
+    for k in range(net.L + 1, 0, -1):
+        if k <= net.L:
+            layer = net.layers[k - 1]
+            grad_h = gradients.h[k]
+            grad_a = activation_backward(
+                ops, layer.activation, values.z[k] if layer.batch_norm else values.a[k], values.h[k], grad_h
+            )
+            if layer.batch_norm:
+                grad_z = gradients.z[k] = grad_a
+                gradients.gamma[k], gradients.beta[k] = normalisation_parameters_backward(
+                    ops, values.u[k], scaled(grad_z)
+                )
+                grad_a = (
+                    batch_normalisation_backward(ops, values.u[k], theta.gamma[k], values.inverse_deviation[k], grad_z)
+                    if tied
+                    else fixed_normalisation_backward(ops, theta.gamma[k], values.inverse_deviation[k], grad_z)
+                )
+        gradients.a[k] = grad_a
+        gradients.W[k], gradients.b[k] = affine_backward(ops, values.fed[k], scaled(grad_a))
+        if k > 1 or to_input:
+            grad_fed = affine_input_backward(ops, theta.W[k], grad_a)
+            masked = k - 1 in values.mask
+            gradients.h[k - 1] = dropout_backward(ops, values.mask[k - 1], grad_fed) if masked else grad_fed
+    return gradients

@@ -1,0 +1,255 @@
+"""Network: the frozen specification of a feed-forward network, and where each parameter lies in theta."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import SpecificationError, check_number
+from ..ops import Purpose
+from ..rules.initialisation import Initialisation, initialisation
+from ..rules.outputs import Output
+from ..rules.outputs import output as output_named
+from ..rules.penalties import Penalty
+from .layers import Layer
+
+if TYPE_CHECKING:
+    from .parameters import Parameters
+    from .trace import Trace
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One named slice of a flat vector: ``name`` is W, b, gamma, beta, running_mean or running_variance."""
+
+    name: str
+    k: int
+    start: int
+    shape: tuple[int, ...]
+
+    @property
+    def stop(self) -> int:
+        """The end of the slice."""
+        return self.start + int(np.prod(self.shape))
+
+    def view(self, vector: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the slice of a flat vector in its own shape; no copy."""
+        return vector[self.start : self.stop].reshape(self.shape)
+
+
+@dataclass(frozen=True, init=False)
+class Network:
+    """A feed-forward network: h^(0) = x, a^(k) = b^(k) + W^(k) h^(k-1), h^(k) = g(a^(k)), f = o(a^(L+1)).
+
+    Parameters
+    ----------
+    inputs : int
+        Number of features of x.
+    layers : sequence of int or Layer
+        The L hidden layers; an int is a layer of that many units with the settings below. Empty for none.
+    outputs : int
+        Number C of output units.
+    hidden : str, Activation or callable
+        g of the layers given as int: a name, or ``lambda s, a: ...``.
+    output : str or Output
+        o with its loss: "softmax" (negative log-likelihood), "sigmoid" (binary negative log-likelihood of every
+        column) or "identity" (half the squared error).
+    dropout, batch_norm
+        For the layers given as int; see `Layer`.
+    initialisation : str, float or Initialisation
+        How W is drawn in the layers given as int and in the output layer.
+
+    Raises
+    ------
+    SpecificationError
+        If a size is below 1, a name is unknown, or softmax has a single output.
+
+    Examples
+    --------
+    >>> net = Network(784, [100], 10, hidden="sigmoid", output="softmax")
+    >>> net.n_parameters
+    79510
+    >>> theta = net.initialize(seed=0)
+    >>> theta.W[1].shape, theta.b[2].shape
+    ((100, 784), (10,))
+    """
+
+    inputs: int
+    layers: tuple[Layer, ...]
+    outputs: int
+    output: Output
+    output_initialisation: Initialisation
+
+    def __init__(
+        self, inputs: int, layers: Sequence[int | Layer] = (), outputs: int = 1, *, hidden: Any = "relu",
+        output: str | Output = "softmax", dropout: float = 0.0, batch_norm: bool = False,
+        initialisation: str | float | Initialisation = "glorot_uniform",
+    ) -> None:  # fmt: skip
+        check_number("inputs", inputs, at_least=1, whole=True)
+        check_number("outputs", outputs, at_least=1, whole=True)
+        if isinstance(layers, int | Layer | str):
+            raise SpecificationError(
+                where="layers",
+                expected="a list of hidden layers",
+                got=repr(layers),
+                remedy="write [100] for one layer of 100",
+            )
+        chosen = output_named(output)
+        if chosen.target == "classes" and outputs < 2:
+            raise SpecificationError(
+                where="outputs", expected="at least 2 outputs for softmax", got=str(outputs),
+                remedy="give one output a class, or take output='sigmoid' for a single yes or no",
+            )  # fmt: skip
+        made = tuple(
+            layer if isinstance(layer, Layer) else Layer(layer, hidden, dropout, batch_norm, initialisation)
+            for layer in layers
+        )
+        settings = {
+            "inputs": int(inputs), "layers": made, "outputs": int(outputs), "output": chosen,
+            "output_initialisation": _initialisation_named(initialisation),
+        }  # fmt: skip
+        for name, value in settings.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def L(self) -> int:
+        """The number of hidden layers."""
+        return len(self.layers)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units of every layer: inputs, hidden layers, outputs."""
+        return (self.inputs, *(layer.units for layer in self.layers), self.outputs)
+
+    @cached_property
+    def segments(self) -> tuple[Segment, ...]:
+        """Where each parameter lies in theta.vector: W1, b1 (gamma1, beta1 with batch normalisation), W2, b2, ..."""
+        shapes: list[tuple[str, int, tuple[int, ...]]] = []
+        for k in range(1, self.L + 2):
+            d_out, d_in = self.sizes[k], self.sizes[k - 1]
+            shapes += [("W", k, (d_out, d_in)), ("b", k, (d_out,))]
+            if k <= self.L and self.layers[k - 1].batch_norm:
+                shapes += [("gamma", k, (d_out,)), ("beta", k, (d_out,))]
+        return _laid_out(shapes)
+
+    @cached_property
+    def statistic_segments(self) -> tuple[Segment, ...]:
+        """Where each running mean and variance lies in theta.statistics."""
+        normalised = [(k, layer.units) for k, layer in enumerate(self.layers, 1) if layer.batch_norm]
+        names = ("running_mean", "running_variance")
+        return _laid_out([(name, k, (units,)) for k, units in normalised for name in names])
+
+    @property
+    def n_parameters(self) -> int:
+        """P, the number of entries of theta.vector."""
+        return self.segments[-1].stop
+
+    @property
+    def n_statistics(self) -> int:
+        """The number of entries of theta.statistics."""
+        return self.statistic_segments[-1].stop if self.statistic_segments else 0
+
+    @property
+    def normalises(self) -> bool:
+        """Whether any layer has batch normalisation."""
+        return bool(self.statistic_segments)
+
+    def initialize(self, seed: int = 0, dtype: npt.DTypeLike = np.float64) -> Parameters:
+        """Draw W by each layer's initialisation; b = 0, gamma = 1, beta = 0, running mean 0 and variance 1.
+
+        Parameters
+        ----------
+        seed : int
+            The same seed gives the same bits.
+        dtype : float64 or float32
+            Numbers are drawn in float64 and rounded.
+
+        Returns
+        -------
+        theta : a Parameters object
+        """
+        from .parameters import Parameters
+
+        check_number("seed", seed, at_least=0, below=2**64, whole=True)
+        theta = Parameters(self, np.zeros(self.n_parameters))
+        for k in range(1, self.L + 2):
+            rule = self.layers[k - 1].initialisation if k <= self.L else self.output_initialisation
+            generator = np.random.default_rng([seed, int(Purpose.INITIALISATION), k])
+            scale = rule.scale(self.sizes[k - 1], self.sizes[k])
+            W = theta.W[k]
+            if rule.distribution == "uniform":
+                W[...] = generator.uniform(-scale, scale, W.shape)
+            elif rule.distribution == "normal":
+                W[...] = generator.normal(0.0, scale, W.shape)
+            else:
+                W[...] = scale
+        for k in theta.gamma:
+            theta.gamma[k][...] = 1.0
+        return theta.astype(dtype)
+
+    def predict(self, theta: Parameters, X: Any) -> npt.NDArray[Any]:
+        """Return f(x) of every row, with no dropout and with the running statistics.
+
+        Parameters
+        ----------
+        theta : Parameters
+        X : array (n, inputs)
+
+        Returns
+        -------
+        array (n, outputs) of theta's dtype
+        """
+        from ..ops import NumpyOps
+        from .inputs import check_inputs
+        from .propagation import forward
+
+        dtype = theta.vector.dtype
+        return np.asarray(forward(NumpyOps(dtype), self, theta, check_inputs(X, self).astype(dtype)).f)
+
+    def trace(
+        self, theta: Parameters, X: Any, y: Any, penalty: Penalty | None = None, weights: Any = None,
+        mode: Literal["predict", "train"] = "predict", key: int | tuple[int, int] = 0, *,
+        weight_mean: float | Literal["as given"] | None = None, rows: Any = None,
+    ) -> Trace:  # fmt: skip
+        """Compute every quantity of the forward and backward pass, each by its name in the course.
+
+        Parameters
+        ----------
+        theta : Parameters
+            Its dtype is the dtype of everything.
+        X : array (n, inputs)
+        y : array (n,) of class codes, or (n, outputs)
+        penalty : Penalty, optional
+        weights : array (n,), optional
+            Weights w_t of the examples.
+        mode : {"predict", "train"}
+            "train" applies dropout masks and takes the batch's own mean and variance.
+        key : int or (seed, step)
+            For the dropout masks.
+        weight_mean : float or "as given", optional
+            w_mean; by default the mean of `weights`. "as given" is 1 and allows negative weights.
+        rows : array (n,) of int, optional
+            Positions in the data set, for the dropout masks; 0 .. n-1 by default.
+
+        Returns
+        -------
+        Trace
+        """
+        from .trace import trace
+
+        return trace(self, theta, X, y, penalty, weights, mode, key, weight_mean, rows)
+
+
+_initialisation_named = initialisation
+
+
+def _laid_out(shapes: list[tuple[str, int, tuple[int, ...]]]) -> tuple[Segment, ...]:
+    segments: list[Segment] = []
+    for name, k, shape in shapes:
+        segments.append(Segment(name, k, segments[-1].stop if segments else 0, shape))
+    return tuple(segments)

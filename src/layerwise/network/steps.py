@@ -1,0 +1,126 @@
+"""The rules that an engine runs, whole: loss and gradient, update, training step, evaluation, prediction.
+
+Each is a function of the vocabulary, the network and buffers. A batch of n rows divides by n, and each row counts
+w_t / w_mean: J = (1/n) sum_t (w_t / w_mean) l_t + lambda Omega(theta).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ..ops import Operand, Vocabulary, expression
+from ..rules.penalties import Penalty, penalty_backward, penalty_forward
+from ..rules.updates import Update, apply_update
+from .propagation import Gradients, Training, Values, backward, forward
+from .specification import Network
+
+_square = expression(lambda s, x: x * x)
+
+
+@dataclass
+class Batch:
+    """The rows of one step.
+
+    Parameters
+    ----------
+    X : operand (n, inputs)
+    y : operand (n,) of codes, or (n, outputs)
+    weights : operand (n, 1), optional
+        w_t / w_mean.
+    training : Training, optional
+        Rows, key and dropout probabilities; None for prediction.
+    """
+
+    X: Operand
+    y: Operand
+    weights: Operand | None = None
+    training: Training | None = None
+
+
+class Losses(NamedTuple):
+    """Results of a step, each of shape (1,): means over the batch, and lambda Omega (None without a penalty)."""
+
+    loss: Operand
+    score: Operand
+    penalty: Operand | None
+
+
+def batch_losses(ops: Vocabulary, net: Network, values: Values, batch: Batch) -> tuple[Operand, Operand]:
+    """(1/n) sum_t (w_t / w_mean) l_t, and the l_t themselves.  -> (1,), (n, 1)"""
+    losses = net.output.losses(ops, values.a[net.L + 1], batch.y)
+    counted = losses if batch.weights is None else ops.multiply(losses, batch.weights)
+    return ops.divide(ops.sum_rows(counted), ops.row_count(batch.X)), losses
+
+
+def loss_and_gradient(
+    ops: Vocabulary, net: Network, theta: Any, batch: Batch, penalty: Penalty, strengths: Sequence[Any]
+) -> tuple[Losses, Gradients]:
+    """The batch's losses and the gradient of its objective J with respect to W, b, gamma and beta."""
+    values = forward(ops, net, theta, batch.X, batch.training)
+    loss, _ = batch_losses(ops, net, values, batch)
+    n = ops.row_count(batch.X)
+    score = ops.divide(ops.sum_rows(net.output.scores(ops, values.a[net.L + 1], batch.y)), n)
+    grad_a = ops.divide(net.output.loss_gradient_at_preactivation(ops, values.f, batch.y), n)
+    if batch.weights is not None:
+        grad_a = ops.multiply(grad_a, batch.weights)
+    gradients = backward(ops, net, theta, values, grad_a, tied=batch.training is not None)
+    for k, W in theta.W.items():
+        gradients.W[k] = penalty_backward(ops, penalty, W, gradients.W[k], strengths)
+    omega = penalty_forward(ops, penalty, list(theta.W.values()), strengths) if penalty.terms else None
+    for k in values.running_mean:
+        ops.write(theta.running_mean[k], values.running_mean[k])
+        ops.write(theta.running_variance[k], values.running_variance[k])
+    return Losses(loss, score, omega), gradients
+
+
+def update_step(
+    ops: Vocabulary, net: Network, theta: Any, gradients: Gradients, update: Update,
+    memory: Mapping[str, Sequence[Operand]], scalars: Mapping[bool, Mapping[str, Any]],
+) -> None:  # fmt: skip
+    """Write theta and the update's memory anew, segment by segment.
+
+    memory: for each of the update's memory names, one operand a segment; scalars: those of weights (True), of others.
+    """
+    for i, segment in enumerate(net.segments):
+        target = getattr(theta, segment.name)[segment.k]
+        grad = getattr(gradients, segment.name)[segment.k]
+        kept = [memory[name][i] for name in update.memory]
+        new_theta, new_kept = apply_update(ops, update, target, grad, kept, scalars[segment.name == "W"])
+        ops.write(target, new_theta)
+        for place, value in zip(kept, new_kept, strict=True):
+            ops.write(place, value)
+
+
+def squared_gradient_norm(ops: Vocabulary, net: Network, gradients: Gradients) -> Operand:
+    """The sum of the squares of all entries of the gradient.  -> (1,)"""
+    total: Operand = None
+    for segment in net.segments:
+        part = ops.sum_all(ops.map(_square, getattr(gradients, segment.name)[segment.k]))
+        total = part if total is None else ops.add(total, part)
+    return total
+
+
+def train_step(
+    ops: Vocabulary, net: Network, theta: Any, batch: Batch, penalty: Penalty, strengths: Sequence[Any], update: Update,
+    memory: Mapping[str, Sequence[Operand]], scalars: Mapping[bool, Mapping[str, Any]],
+) -> tuple[Losses, Operand]:  # fmt: skip
+    """One update: theta <- theta + alpha Delta.  Returns the losses before it and the squared norm of the gradient."""
+    losses, gradients = loss_and_gradient(ops, net, theta, batch, penalty, strengths)
+    squared_norm = squared_gradient_norm(ops, net, gradients)
+    update_step(ops, net, theta, gradients, update, memory, scalars)
+    return losses, squared_norm
+
+
+def evaluate_step(ops: Vocabulary, net: Network, theta: Any, batch: Batch) -> tuple[Operand, Operand]:
+    """Sums over the rows of weighted losses and of scores, as in prediction.  -> (1,), (1,)"""
+    values = forward(ops, net, theta, batch.X)
+    losses = net.output.losses(ops, values.a[net.L + 1], batch.y)
+    counted = losses if batch.weights is None else ops.multiply(losses, batch.weights)
+    return ops.sum_rows(counted), ops.sum_rows(net.output.scores(ops, values.a[net.L + 1], batch.y))
+
+
+def predict_step(ops: Vocabulary, net: Network, theta: Any, X: Operand) -> Operand:
+    """f(x) of every row.  (n, inputs) -> (n, outputs)"""
+    return forward(ops, net, theta, X).f

@@ -1,0 +1,192 @@
+"""Trace: every quantity of one forward and backward pass, by its name in the course (course-map rows 10-17)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, SpecificationError
+from ..ops import NumpyOps
+from ..rules.penalties import Penalty, penalty_backward, penalty_forward
+from .inputs import check_inputs, check_targets, check_weights
+from .layers import ByLayer
+from .parameters import Parameters
+from .propagation import Training, backward, forward
+from .specification import Network
+from .steps import Batch, batch_losses
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What `Network.trace` computes; rows are examples, layers count from 1.
+
+    Attributes
+    ----------
+    a : ByLayer
+        Pre-activations a[k], k = 1..L+1, (n, d).
+    z : ByLayer
+        Normalised pre-activations, for layers with batch normalisation.
+    h : ByLayer
+        h[0] is x, h[k] = g(a[k]) before the dropout mask, h[L+1] is f.
+    mask : ByLayer
+        Dropout masks: 0 or 1/(1-p); only in mode "train".
+    f : array (n, outputs)
+        The output f(x).
+    losses : array (n,)
+        l(f(x), y) of every example.
+    loss : float
+        (1/n) sum_t (w_t / w_mean) l_t.
+    penalty : float
+        lambda Omega(theta).
+    grad_f, grad_a, grad_z, grad_h
+        One row an example: gradients of that example's own loss. With batch normalisation in mode "train" the examples
+        are tied, and these are gradients of n times the mean loss. grad_f can be infinite where f_y is 0.
+    grad_W, grad_b, grad_gamma, grad_beta : ByLayer
+        Gradients of the objective: loss + penalty.
+    """
+
+    network: Network
+    a: ByLayer
+    z: ByLayer
+    h: ByLayer
+    mask: ByLayer
+    f: Array
+    losses: Array
+    loss: float
+    penalty: float
+    grad_f: Array
+    grad_a: ByLayer
+    grad_z: ByLayer
+    grad_h: ByLayer
+    grad_W: ByLayer
+    grad_b: ByLayer
+    grad_gamma: ByLayer
+    grad_beta: ByLayer
+
+    @property
+    def objective(self) -> float:
+        """J = loss + penalty: what grad_W and grad_b differentiate."""
+        return self.loss + self.penalty
+
+    @property
+    def gradient(self) -> Array:
+        """The gradient of the objective as one vector, in the order of theta.vector."""
+        parts = [getattr(self, f"grad_{s.name}")[s.k].ravel() for s in self.network.segments]
+        return np.concatenate(parts)
+
+    def quantities(self) -> dict[str, Array | float]:
+        """Return every quantity by its printed name, from x to the gradients, in the order of computation."""
+        last = self.network.L + 1
+        named: dict[str, Array | float] = {"h[0]": self.h[0]}
+        for k in range(1, last + 1):
+            for name in ("a", "z", "h", "mask"):
+                if k in getattr(self, name) and (name, k) != ("h", last):
+                    named[f"{name}[{k}]"] = getattr(self, name)[k]
+        named |= {"f": self.f, "losses": self.losses, "loss": self.loss, "penalty": self.penalty, "grad_f": self.grad_f}
+        for k in range(last, 0, -1):
+            for name in ("grad_h", "grad_z", "grad_a", "grad_W", "grad_b", "grad_gamma", "grad_beta"):
+                if k in getattr(self, name) and (name, k) != ("grad_h", last):
+                    named[f"{name}[{k}]"] = getattr(self, name)[k]
+        named["grad_h[0]"] = self.grad_h[0]
+        return named
+
+    def __str__(self) -> str:
+        lines = []
+        for name, value in self.quantities().items():
+            if isinstance(value, np.ndarray):
+                low, high = (value.min(), value.max()) if value.size else (np.nan, np.nan)
+                lines.append(f"{name:14} {'x'.join(map(str, value.shape)):>10}   {low: .6g} .. {high:.6g}")
+            else:
+                lines.append(f"{name:14} {'':>10}   {value: .6g}")
+        return "\n".join(lines)
+
+
+def trace(
+    net: Network, theta: Parameters, X: Any, y: Any, penalty: Penalty | None, weights: Any,
+    mode: Literal["predict", "train"], key: int | tuple[int, int], weight_mean: float | Literal["as given"] | None,
+    rows: Any,
+) -> Trace:  # fmt: skip
+    """Compute a `Trace`; see `Network.trace`."""
+    dtype = theta.vector.dtype
+    ops = NumpyOps(dtype)
+    X = check_inputs(X, net).astype(dtype)
+    y = check_targets(y, net, len(X))
+    y = y if net.output.target == "classes" else y.astype(dtype)
+    w, mean = check_weights(weights, len(X), weight_mean)
+    training = training_of(net, len(X), mode, key, rows)
+    tied = training is not None and net.normalises
+    relative = None if w is None else (w / mean).astype(dtype)[:, None]
+
+    values = forward(ops, net, theta, X, training)
+    loss, losses = batch_losses(ops, net, values, Batch(X, y, relative))
+    grad_a = net.output.loss_gradient_at_preactivation(ops, values.f, y)
+    grad_f = net.output.loss_gradient_at_output(ops, values.f, y)
+    share: Any = 1.0 / len(X)
+    if tied and relative is not None:  # tied rows have no losses of their own: each carries its weight from the start
+        grad_a, grad_f = grad_a * relative, grad_f * relative
+    elif relative is not None:
+        share = relative / len(X)
+    gradients = backward(ops, net, theta, values, grad_a, tied=tied, row_scale=share, to_input=True)
+    strengths = [term.strength for term in penalty.terms] if penalty else []
+    omega = 0.0
+    if penalty and penalty.terms:
+        omega = float(penalty_forward(ops, penalty, list(theta.W.values()), strengths)[0])
+        gradients.W = {k: penalty_backward(ops, penalty, theta.W[k], g, strengths) for k, g in gradients.W.items()}
+
+    def by_layer(name: str, arrays: dict[int, Array]) -> ByLayer:
+        return ByLayer(name, dict(sorted(arrays.items())))
+
+    last = net.L + 1
+    return Trace(
+        network=net,
+        a=by_layer("a", values.a), z=by_layer("z", values.z), h=by_layer("h", values.h | {last: values.f}),
+        mask=by_layer("mask", values.mask), f=values.f, losses=losses[:, 0], loss=float(loss[0]), penalty=omega,
+        grad_f=grad_f, grad_a=by_layer("grad_a", gradients.a), grad_z=by_layer("grad_z", gradients.z),
+        grad_h=by_layer("grad_h", gradients.h | {last: grad_f}), grad_W=by_layer("grad_W", gradients.W),
+        grad_b=by_layer("grad_b", gradients.b), grad_gamma=by_layer("grad_gamma", gradients.gamma),
+        grad_beta=by_layer("grad_beta", gradients.beta),
+    )  # fmt: skip
+
+
+def training_of(
+    net: Network, n: int, mode: Literal["predict", "train"], key: int | tuple[int, int], rows: Any = None
+) -> Training | None:
+    """Return what the forward pass needs in mode "train", None in mode "predict".
+
+    Raises
+    ------
+    SpecificationError
+        If the mode is unknown.
+    InputError
+        If batch normalisation has a single row to train on, or rows do not fit.
+    """
+    if mode not in ("predict", "train"):
+        raise SpecificationError(
+            where="mode", expected='"predict" or "train"', got=repr(mode), remedy="choose one of them"
+        )
+    if mode == "predict":
+        return None
+    check_rows_for_normalisation(net, n)
+    places = np.arange(n) if rows is None else np.asarray(rows)
+    if places.shape != (n,) or places.dtype.kind not in "iu":
+        raise InputError(
+            where="rows", expected=f"({n},) whole numbers", got=f"{places.shape} of {places.dtype}",
+            remedy="give the position of each row in the data set",
+        )  # fmt: skip
+    pair = (key, 0) if isinstance(key, int | np.integer) else key
+    dropout = {k: layer.dropout for k, layer in enumerate(net.layers, 1) if layer.dropout > 0}
+    return Training(places, (int(pair[0]), int(pair[1])), dropout)
+
+
+def check_rows_for_normalisation(net: Network, n: int) -> None:
+    """Raise an InputError if batch normalisation would take the variance of a single row."""
+    if net.normalises and n < 2:
+        raise InputError(
+            where="batch normalisation", expected="two rows or more in training", got=f"{n}",
+            remedy="use a larger batch size, or no batch normalisation",
+        )  # fmt: skip
