@@ -1,0 +1,5 @@
+"""Engines: run the steps of training over batches of rows. They know rows and steps, not networks."""
+
+from .reference import EpochTotals, ReferenceEngine, Source
+
+__all__ = ["EpochTotals", "ReferenceEngine", "Source"]

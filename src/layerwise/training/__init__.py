@@ -1,0 +1,1 @@
+"""Training: states, epochs, early stopping, history. It knows steps and rows, not layers."""

@@ -1,0 +1,78 @@
+"""Loss and metric over any number of rows, in pieces of fixed size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..engines import ReferenceEngine, Source
+from ..network import Network, Parameters
+from ..network.steps import Batch, evaluate_step, predict_step
+
+Array = npt.NDArray[Any]
+#: Rows evaluated in one go: a fixed number, so that sums do not depend on the machine.
+PIECE = 2048
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The mean loss (weighted, if there are weights) and the metric (never weighted) of a set of rows."""
+
+    loss: float
+    metric: float
+
+
+def evaluate(net: Network, theta: Parameters, source: Source, rows: Array | None = None) -> Evaluation:
+    """Return the data loss and the metric as in prediction: no dropout, running statistics.
+
+    Parameters
+    ----------
+    net, theta
+    source : Source
+    rows : array of int, optional
+        Which rows; all by default.
+    """
+    order = np.arange(len(source)) if rows is None else rows
+    engine = ReferenceEngine(theta.vector.dtype)
+
+    def step(ops: Any, X: Array, y: Array, weights: Array | None, _: Array) -> tuple[float, float]:
+        loss, score = evaluate_step(ops, net, theta, Batch(X, y, weights))
+        return float(loss[0]) / len(X), float(score[0]) / len(X)
+
+    bounds = [(start, min(start + PIECE, len(order))) for start in range(0, len(order), PIECE)]
+    totals = engine.run(step, source, order, bounds, stop=lambda end: False)
+    if len(totals.means) == 0 or not totals.finite:
+        return Evaluation(float("nan"), float("nan"))
+    loss, score = totals.means
+    if source.weights is not None:  # the weights of these rows may have another mean than those of training
+        total_weight = float(np.sum(source.weights[order]))
+        loss *= len(order) / total_weight if total_weight > 0 else 1.0
+    return Evaluation(loss, metric_of(net, score, spread(net, source, order)))
+
+
+def spread(net: Network, source: Source, rows: Array) -> float:
+    """Return the mean squared distance of the targets from their mean, summed over columns; 0 for classes."""
+    if net.output.metric != "r2":
+        return 0.0
+    y = np.asarray(source.y[rows], dtype=np.float64)
+    return float(((y - y.mean(axis=0)) ** 2).sum(axis=1).mean())
+
+
+def metric_of(net: Network, score: float, target_spread: float) -> float:
+    """Turn the mean score into the metric: accuracy as it is; R2 = 1 - squared error / spread (NaN without spread)."""
+    if net.output.metric != "r2":
+        return score
+    return 1.0 - score / target_spread if target_spread > 0 else float("nan")
+
+
+def predict(net: Network, theta: Parameters, X: Array) -> Array:
+    """Return f(x) of every row, a piece of rows at a time.  X: (n, inputs), any numeric type -> (n, outputs)"""
+    engine = ReferenceEngine(theta.vector.dtype)
+    out = np.empty((len(X), net.outputs), theta.vector.dtype)
+    for start in range(0, len(X), PIECE):
+        piece = np.ascontiguousarray(X[start : start + PIECE], dtype=theta.vector.dtype)
+        out[start : start + PIECE] = predict_step(engine.ops, net, theta, piece)
+    return out

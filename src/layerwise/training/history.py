@@ -1,0 +1,122 @@
+"""History: what happened in each epoch."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final, final, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import SpecificationError, closest
+
+
+@dataclass(frozen=True)
+class Record:
+    """One epoch.
+
+    Attributes
+    ----------
+    epoch : int
+        Counted from 1.
+    steps : int
+        Updates made since the start.
+    rate : float
+        The rate of the epoch's last update.
+    train_loss, train_metric : float
+        Running means over the epoch's batches, each taken before its update; the data loss alone.
+    penalty, objective : float
+        lambda Omega, and loss + penalty; running means too.
+    gradient_norm : float
+        The Euclidean norm of the objective's gradient; running mean.
+    exact_train_loss : float or None
+        The loss over all training rows at the end of the epoch, if asked for.
+    validation_loss, validation_metric : float or None
+        At the end of the epoch.
+    seconds : float
+        Since the start of training.
+    """
+
+    epoch: int
+    steps: int
+    rate: float
+    train_loss: float
+    train_metric: float
+    penalty: float
+    objective: float
+    gradient_norm: float
+    exact_train_loss: float | None
+    validation_loss: float | None
+    validation_metric: float | None
+    seconds: float
+
+
+COLUMNS: Final = tuple(field.name for field in fields(Record))
+
+
+@final
+class History(Sequence[Record]):
+    """The records of all epochs; a column by its name.
+
+    Parameters
+    ----------
+    metric : str
+        What the metric columns hold: "accuracy" or "r2".
+    records : sequence of Record
+
+    Examples
+    --------
+    >>> history = History("accuracy", [Record(1, 10, 0.1, 0.7, 0.5, 0.0, 0.7, 1.0, None, 0.6, 0.8, 0.01)])
+    >>> history["validation_loss"]
+    array([0.6])
+    >>> history[-1].train_metric
+    0.5
+    """
+
+    def __init__(self, metric: str, records: Sequence[Record] = ()) -> None:
+        self.metric = metric
+        self._records = list(records)
+
+    def append(self, record: Record) -> None:
+        """Add an epoch."""
+        self._records.append(record)
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Record]: ...
+    @overload
+    def __getitem__(self, index: str) -> npt.NDArray[np.float64]: ...
+    def __getitem__(self, index: int | slice | str) -> Any:
+        if not isinstance(index, str):
+            return self._records[index]
+        if index not in COLUMNS:
+            raise SpecificationError(
+                where="history",
+                expected="a column of the history",
+                got=repr(index),
+                remedy=closest(index, list(COLUMNS)),
+            )
+        values = [getattr(record, index) for record in self._records]
+        return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+    def to_csv(self) -> str:
+        """Return the records as CSV text; empty cells where there is no value."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([name.replace("metric", self.metric) for name in COLUMNS])
+        for record in self._records:
+            writer.writerow(["" if (v := getattr(record, name)) is None else repr(v) for name in COLUMNS])
+        return text.getvalue()
+
+    def __repr__(self) -> str:
+        return f"History of {len(self)} epochs" + (f", last: {self._records[-1]}" if self._records else "")

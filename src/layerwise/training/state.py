@@ -1,0 +1,396 @@
+"""TrainingState: everything that training is between two steps. `fit`, resuming and single steps all use it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..engines import ReferenceEngine, Source
+from ..errors import InputError, SpecificationError, check_number
+from ..network import Network, Parameters
+from ..network.inputs import check_inputs, check_targets, check_weights
+from ..network.propagation import Training
+from ..network.steps import Batch, train_step
+from ..network.trace import check_rows_for_normalisation
+from ..ops import Purpose, Vocabulary
+from ..rules.penalties import Penalty
+from ..rules.schedules import Progress, Schedule
+from ..rules.schedules import schedule as schedule_named
+from ..rules.updates import Adam, Update
+from .evaluation import evaluate, metric_of, spread
+from .history import History, Record
+from .stopping import EarlyStopping, Monitor
+
+Array = npt.NDArray[Any]
+#: The order of the rows: a function of the epoch (0, 1, ...), or one row of positions for each epoch.
+Order = Callable[[int], Array] | Sequence[Any] | Array
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one update saw, before it changed theta."""
+
+    loss: float
+    metric: float
+    penalty: float
+    objective: float
+    gradient_norm: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train; see `start`."""
+
+    update: Update
+    schedule: Schedule
+    penalty: Penalty
+    batch_size: int | None
+    epochs: int | None
+    steps_per_epoch: int | None
+    dtype: np.dtype[Any]
+    seed: int
+    shuffle: bool
+    order: Order | None
+    weight_mean: float | Literal["as given"] | None
+    exact_train_loss: bool
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What an epoch goes through: the source, which of its rows train, and what to validate on."""
+
+    source: Source
+    rows: Array
+    validation: Source | None = None
+    validation_rows: Array | None = None
+
+
+@final
+@dataclass
+class TrainingState:
+    """The state of training; made by `start`.
+
+    Attributes
+    ----------
+    network : Network
+    settings : Settings
+    parameters : Parameters
+        theta, and the statistics of batch normalisation.
+    update_state : dict of str to array (P,)
+        The update's memory, such as Adam's mean and squares.
+    steps : int
+        Updates made.
+    epoch : int
+        Epochs finished.
+    position : int
+        Rows of the current epoch that are done.
+    order : array or None
+        The current epoch's order of rows.
+    early_stopping : EarlyStopping
+    history : History
+    seconds : float
+        Time spent training.
+    stopped : str or None
+        Why training ended: "patience", "callback", "interrupted", "diverged".
+    """
+
+    network: Network
+    settings: Settings
+    parameters: Parameters
+    update_state: dict[str, Array]
+    early_stopping: EarlyStopping
+    history: History
+    steps: int = 0
+    epoch: int = 0
+    position: int = 0
+    order: Array | None = None
+    seconds: float = 0.0
+    stopped: str | None = None
+    _partial: list[float] = field(default_factory=list)
+    _memory: dict[str, list[Array]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._memory = {
+            name: [segment.view(vector) for segment in self.network.segments]
+            for name, vector in self.update_state.items()
+        }
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_memory": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.__post_init__()  # views do not survive pickling
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """(seed, step): what the next step's dropout masks are drawn from."""
+        return self.settings.seed, self.steps
+
+    @property
+    def statistics(self) -> Array:
+        """The running means and variances of batch normalisation, flat."""
+        return self.parameters.statistics
+
+    @property
+    def best(self) -> Parameters | None:
+        """The parameters of the best epoch by the validation set, if there is one."""
+        return self.early_stopping.best_parameters
+
+    @property
+    def rate(self) -> float:
+        """The rate of the next update."""
+        return self.rate_at(self.steps)
+
+    def rate_at(self, step: int) -> float:
+        """Return the rate of the update that follows `step` others: the update's own times the schedule's factor."""
+        total = self.settings.epochs
+        per_epoch = self.settings.steps_per_epoch
+        progress = Progress(step, per_epoch, total * per_epoch if total and per_epoch else None)
+        return self.settings.update.rate * self.settings.schedule.factor(progress)
+
+    def stop(self, reason: str = "callback") -> None:
+        """Ask training to end after this epoch; for callbacks."""
+        self.stopped = reason
+
+    def step(self, X: Any, y: Any, weights: Any = None, rows: Any = None) -> StepResult:
+        """Make one update on these rows.
+
+        Parameters
+        ----------
+        X : array (n, inputs)
+        y : array (n,) of class codes, or (n, outputs)
+        weights : array (n,), optional
+            Divided by the setting ``weight_mean`` (1 if that is not set).
+        rows : array (n,) of int, optional
+            Positions in the data set, which choose the dropout masks; 0 .. n-1 by default.
+
+        Returns
+        -------
+        StepResult
+
+        Examples
+        --------
+        >>> from layerwise.network import Network
+        >>> from layerwise.rules.updates import SGD
+        >>> state = start(Network(2, [3], 2), update=SGD(0.1))
+        >>> before = state.step([[0.0, 1.0]], [1]).loss
+        >>> state.step([[0.0, 1.0]], [1]).loss < before
+        True
+        """
+        X = check_inputs(X, self.network)
+        y = check_targets(y, self.network, len(X))
+        check_rows_for_normalisation(self.network, len(X))
+        given = self.settings.weight_mean
+        w, mean = check_weights(weights, len(X), 1.0 if given is None else given)
+        places = np.arange(len(X)) if rows is None else np.asarray(rows)
+        if places.shape != (len(X),) or places.dtype.kind not in "iu":
+            raise InputError(
+                where="rows", expected=f"({len(X)},) whole numbers", got=f"{places.shape} of {places.dtype}",
+                remedy="give the position of each row in the data set",
+            )  # fmt: skip
+        batch = Source(X, y, None if w is None else w / mean).gather(slice(None), self.settings.dtype)
+        rate = self.rate
+        loss, score, penalty, norm = self._update(ReferenceEngine(self.settings.dtype).ops, *batch, places)
+        metric = metric_of(self.network, score, spread(self.network, Source(X, y), np.arange(len(X))))
+        return StepResult(loss, metric, penalty, loss + penalty, norm, rate)
+
+    def _update(
+        self, ops: Vocabulary, X: Array, y: Array, weights: Array | None, rows: Array
+    ) -> tuple[float, float, float, float]:
+        update, rate = self.settings.update, self.rate
+        dropout = {k: layer.dropout for k, layer in enumerate(self.network.layers, 1) if layer.dropout > 0}
+        losses, squared_norm = train_step(
+            ops, self.network, self.parameters, Batch(X, y, weights, Training(rows, self.key, dropout)),
+            self.settings.penalty, [term.strength for term in self.settings.penalty.terms],
+            update, self._memory, {kind: update.scalars(self.steps + 1, rate, kind) for kind in (True, False)},
+        )  # fmt: skip
+        self.steps += 1
+        penalty = 0.0 if losses.penalty is None else float(losses.penalty[0])
+        return float(losses.loss[0]), float(losses.score[0]), penalty, math.sqrt(float(squared_norm[0]))
+
+    def order_of(self, epoch: int, rows: Array) -> Array:
+        """Return the order in which an epoch (0, 1, ...) goes through the rows, by the seed and the epoch."""
+        given = self.settings.order
+        if given is not None:
+            order = np.asarray(given(epoch) if callable(given) else given[epoch % len(given)])
+            if order.ndim != 1 or order.dtype.kind not in "iu" or not np.isin(order, rows).all():
+                raise InputError(
+                    where="order", expected="positions of training rows", got=f"{order.shape} of {order.dtype}",
+                    remedy="give one row of positions an epoch",
+                )  # fmt: skip
+            return order
+        if not self.settings.shuffle:
+            return rows
+        return np.random.default_rng([self.settings.seed, int(Purpose.SHUFFLE), epoch]).permutation(rows)
+
+    def train_epoch(self, data: TrainingData, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Train to the end of the current epoch, evaluate, and add a record.
+
+        Parameters
+        ----------
+        data : TrainingData
+        stop : callable
+            Asked after every batch; True leaves the epoch there, to be continued by the next call.
+
+        Returns
+        -------
+        bool
+            False if the loss or a parameter became NaN or infinite.
+        """
+        started = time.perf_counter()
+        spent = self.seconds
+        if self.order is None:
+            self.order, self._partial = self.order_of(self.epoch, data.rows), []
+        bounds = [
+            b for b in batch_bounds(len(self.order), self.settings.batch_size, self.network) if b[0] >= self.position
+        ]
+        done_before = self.position
+
+        def after_batch(end: int) -> bool:
+            self.position = end
+            self.seconds = spent + time.perf_counter() - started
+            return stop()
+
+        engine = ReferenceEngine(self.settings.dtype)
+        totals = engine.run(self._update, data.source, self.order, bounds, after_batch)
+        previous = self._partial or [0.0] * len(totals.means)
+        done = done_before + totals.rows
+        self._partial = [
+            (p * done_before + m * totals.rows) / done for p, m in zip(previous, totals.means, strict=True)
+        ]
+        if not totals.finite:
+            return False
+        if self.position < len(self.order):
+            return True
+        finite = bool(np.isfinite(self.parameters.vector).all())
+        if finite:
+            self._finish_epoch(data, spent, started)
+        return finite
+
+    def _finish_epoch(self, data: TrainingData, spent: float, started: float) -> None:
+        loss, score, penalty, norm = self._partial
+        exact = (
+            evaluate(self.network, self.parameters, data.source, data.rows) if self.settings.exact_train_loss else None
+        )
+        validation = None
+        if data.validation is not None:
+            validation = evaluate(self.network, self.parameters, data.validation, data.validation_rows)
+        self.epoch, self.position, self.order = self.epoch + 1, 0, None
+        if validation is not None and self.early_stopping.see(
+            self.epoch, validation.loss, validation.metric, self.parameters
+        ):
+            self.stopped = "patience"
+        self.seconds = spent + time.perf_counter() - started
+        self.history.append(Record(
+            epoch=self.epoch, steps=self.steps, rate=self.rate_at(self.steps - 1), train_loss=loss,
+            train_metric=metric_of(self.network, score, spread(self.network, data.source, data.rows)),
+            penalty=penalty, objective=loss + penalty, gradient_norm=norm,
+            exact_train_loss=exact.loss if exact else None,
+            validation_loss=validation.loss if validation else None,
+            validation_metric=validation.metric if validation else None, seconds=self.seconds,
+        ))  # fmt: skip
+
+
+def batch_bounds(n: int, batch_size: int | None, net: Network) -> list[tuple[int, int]]:
+    """Cut n rows into batches; a last row alone joins the batch before it if the network normalises batches.
+
+    >>> batch_bounds(5, 2, Network(1, [2], 2))
+    [(0, 2), (2, 4), (4, 5)]
+    >>> batch_bounds(5, 2, Network(1, [2], 2, batch_norm=True))
+    [(0, 2), (2, 5)]
+    """
+    size = n if batch_size is None else min(batch_size, n)
+    check_rows_for_normalisation(net, size)
+    starts = list(range(0, n, size))
+    if net.normalises and n - starts[-1] == 1:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], n], strict=True))
+
+
+def start(
+    net: Network, *, update: Update | None = None, schedule: str | Schedule = "constant",
+    penalty: Penalty | None = None, batch_size: int | Literal["all"] = 32, epochs: int | None = None,
+    steps_per_epoch: int | None = None, dtype: npt.DTypeLike = "float32", seed: int = 0, shuffle: bool = True,
+    order: Order | None = None,
+    weight_mean: float | Literal["as given"] | None = None, patience: int | None = None, monitor: Monitor = "loss",
+    min_improvement: float = 0.0, exact_train_loss: bool = False, initial: Parameters | None = None,
+) -> TrainingState:  # fmt: skip
+    """Return the state before the first step.
+
+    Parameters
+    ----------
+    net : Network
+    update : Update
+        Adam() by default.
+    schedule : str or Schedule
+        What the update's rate is multiplied by in the course of training.
+    penalty : Penalty, optional
+    batch_size : int or "all"
+        Rows of an update.
+    epochs, steps_per_epoch : int, optional
+        For schedules that need to know the end; `fit` fills in the second.
+    dtype : "float32" or "float64"
+        Of parameters and all computation.
+    seed : int
+        For initialisation, shuffling and masks. The same seed gives the same bits.
+    shuffle : bool
+        Take the rows in a new order in every epoch.
+    order : callable (epoch) -> positions, or one row of positions an epoch; optional
+        In place of shuffling.
+    weight_mean : float or "as given", optional
+        w_mean, by which weights are divided. "as given" is 1 and allows negative weights.
+    patience, monitor, min_improvement
+        Early stopping; see `EarlyStopping`.
+    exact_train_loss : bool
+        Also evaluate the loss of all training rows at the end of each epoch.
+    initial : Parameters, optional
+        Where to start from, copied; by default ``net.initialize(seed)``.
+
+    Returns
+    -------
+    TrainingState
+
+    Raises
+    ------
+    SpecificationError
+        If a setting cannot be.
+    """
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise SpecificationError(
+            where="dtype", expected="float32 or float64", got=str(np.dtype(dtype)), remedy="choose one of them"
+        )
+    if batch_size != "all":
+        check_number("batch_size", batch_size, at_least=1, whole=True)
+    for name, number in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
+        if number is not None:
+            check_number(name, number, at_least=1, whole=True)
+    check_number("seed", seed, at_least=0, below=2**64, whole=True)
+    if weight_mean is not None and not isinstance(weight_mean, str):
+        check_number("weight_mean", weight_mean, above=0)
+    if initial is not None and initial.network != net:
+        raise SpecificationError(
+            where="initial",
+            expected="parameters of the same network",
+            got=repr(initial),
+            remedy="initialize this network",
+        )
+    chosen = Adam() if update is None else update
+    settings = Settings(
+        update=chosen, schedule=schedule_named(schedule), penalty=penalty or Penalty(),
+        batch_size=None if isinstance(batch_size, str) else int(batch_size), epochs=epochs,
+        steps_per_epoch=steps_per_epoch, dtype=np.dtype(dtype), seed=int(seed), shuffle=shuffle, order=order,
+        weight_mean=weight_mean, exact_train_loss=exact_train_loss,
+    )  # fmt: skip
+    parameters = (net.initialize(seed) if initial is None else initial).astype(dtype)
+    memory = {name: np.full(net.n_parameters, chosen.initial_memory, dtype) for name in chosen.memory}
+    return TrainingState(
+        net, settings, parameters, memory, EarlyStopping(monitor, patience, min_improvement), History(net.output.metric)
+    )
