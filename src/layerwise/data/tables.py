@@ -1,0 +1,171 @@
+"""Reading one table: CSV-like text, Parquet or Arrow, into plain columns."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import DataError, InputError
+from .columns import check_names, from_text, plain
+from .files import ending, read_bytes, table_format
+from .text import SEPARATORS, cells_of_text
+
+if TYPE_CHECKING:
+    import polars as pl
+
+#: pandas writes its row labels under this name.
+_PANDAS_INDEX = "__index_level_0__"
+#: Polars panics (a BaseException) on some damage; what it says then is about its own insides.
+_PANIC = "its parts contradict each other"
+
+
+def read_table(path: str | Path, words: Collection[str] = ()) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Read a CSV, TSV, Parquet or Arrow file into a table of plain columns.
+
+    Text files need a header line and are separated by commas, semicolons, tabs or bars, whichever the header has most
+    of; `columns.from_text` says how cells become numbers or words. Blank lines do not count. A first column without a
+    name that numbers the rows (as pandas writes it) is left out with a note.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    words : collection of str
+        Columns of a text file to keep as words even if all their cells are numbers.
+
+    Returns
+    -------
+    tuple
+        The table, (n, d) with n >= 1 and d >= 1, and notes for the user.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, damaged, empty, ragged, not UTF-8 or not of an accepted kind, or a column is.
+    """
+    path = Path(path).expanduser()
+    kind, where = table_format(path), path.name
+    notes = []
+    if kind == "text":
+        cells, separator = cells_of_text(read_bytes(path), where, "\t" if ending(path) == ".tsv" else "")
+        if separator in ";|":
+            notes.append(f"{where}: cells are separated by {SEPARATORS[separator]}s")
+        made = [from_text(column, where, words=column.name in words) for column in cells]
+    else:
+        read = _read_parquet if kind == "parquet" else _read_arrow
+        frame = read(read_bytes(path), where)
+        frame.columns = check_names(frame.columns, where)
+        made = [plain(column, where) for column in frame]
+    table, left_out = _without_index(_together(made), where)
+    if table.height == 0 or table.width == 0:
+        raise DataError(
+            where=where,
+            expected="at least one row and one column",
+            got=f"{table.height} rows and {table.width} columns",
+            remedy="export the file again",
+        )
+    return table, (*notes, *left_out, *(note for _, note in made if note))
+
+
+def as_frame(features: object) -> pl.DataFrame:
+    """Return features that are a Polars DataFrame as they are; InputError for anything else."""
+    import polars as pl
+
+    if not isinstance(features, pl.DataFrame):
+        raise InputError(
+            where="features",
+            expected="a polars.DataFrame",
+            got=type(features).__name__,
+            remedy="convert it (polars.DataFrame(...), polars.from_pandas(...))",
+        )
+    return features
+
+
+def plain_table(frame: pl.DataFrame, where: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Turn every column of a DataFrame into a plain one; a plain table comes back as it is.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        Columns of any type.
+    where : str
+        What error messages call it.
+
+    Returns
+    -------
+    tuple
+        The table of plain columns and notes for the user.
+
+    Raises
+    ------
+    DataError
+        If a column has no plain meaning or holds an infinite number.
+    """
+    made = [plain(column, where) for column in frame]
+    return _together(made), tuple(note for _, note in made if note)
+
+
+def _together(made: list[tuple[pl.Series, str]]) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame({column.name: column for column, _ in made})
+
+
+def _without_index(table: pl.DataFrame, where: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    if _PANDAS_INDEX in table.columns:
+        return table.drop(_PANDAS_INDEX), (f"{_PANDAS_INDEX}: left out (row labels of pandas)",)
+    if "" not in table.columns:
+        return table, ()
+    if table[""].dtype.is_integer() and table[""].is_unique().all():
+        return table.drop(""), ("the first column: left out (it has no name and numbers the rows)",)
+    raise DataError(
+        where=where,
+        expected="a name for every column",
+        got="none for column 1",
+        remedy="name it in the header or remove the column",
+    )
+
+
+def _read_parquet(data: bytes, where: str) -> pl.DataFrame:
+    import polars as pl
+
+    if data[:4] != b"PAR1" or data[-4:] != b"PAR1":
+        raise _unreadable("Parquet", "it does not begin and end with PAR1", where)
+    try:
+        return pl.read_parquet(io.BytesIO(data))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _unreadable("Parquet", error, where) from None
+    except pl.exceptions.PanicException:
+        raise _unreadable("Parquet", _PANIC, where) from None
+
+
+def _read_arrow(data: bytes, where: str) -> pl.DataFrame:
+    import polars as pl
+
+    if data[:4] == b"FEA1":
+        raise DataError(
+            where=where, expected="Arrow or Feather version 2", got="Feather version 1", remedy="export it again"
+        )
+    # Polars takes a stream that is cut between two batches for a whole one, and panics at a cut file.
+    stream = data[:6] != b"ARROW1"
+    if not data.endswith(b"\xff\xff\xff\xff\0\0\0\0" if stream else b"ARROW1"):
+        raise _unreadable("Arrow", "it has no end mark", where)
+    try:
+        if not stream:
+            return pl.read_ipc(io.BytesIO(data))
+        return pl.read_ipc_stream(io.BytesIO(data))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _unreadable("Arrow", error, where) from None
+    except pl.exceptions.PanicException:
+        raise _unreadable("Arrow", _PANIC, where) from None
+
+
+def _unreadable(kind: str, reason: object, where: str) -> DataError:
+    return DataError(
+        where=where,
+        expected=f"a complete {kind} file with different column names",
+        got=f"one that is cut short or damaged ({' '.join(str(reason).split())[:100]})",
+        remedy="copy or export it again",
+    )
