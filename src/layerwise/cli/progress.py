@@ -1,0 +1,141 @@
+"""Live progress on standard error: a table of epochs and the time left; plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from ..training.history import History, Record
+from ..training.state import TrainingState
+
+#: Epochs shown at once.
+WINDOW = 12
+
+
+class Watcher(Protocol):
+    """What training reports to."""
+
+    def epoch(self, state: TrainingState) -> None:
+        """Take note of a finished epoch."""
+
+    def batch(self, state: TrainingState) -> None:
+        """Take note of how far the epoch is."""
+
+
+class Silent:
+    """Shows nothing."""
+
+    def epoch(self, state: TrainingState) -> None:
+        """Do nothing."""
+
+    def batch(self, state: TrainingState) -> None:
+        """Do nothing."""
+
+
+class Lines:
+    """A line an epoch, for logs and pipes."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def epoch(self, state: TrainingState) -> None:
+        """Print the epoch."""
+        names, cells = columns(state.history), row(state.history[-1])
+        if len(state.history) == 1:
+            self._print(names)
+        self._print(cells)
+
+    def batch(self, state: TrainingState) -> None:
+        """Print nothing within an epoch."""
+
+    def _print(self, cells: list[str]) -> None:
+        self.console.print("  ".join(f"{cell:>10}" for cell in cells), markup=False, highlight=False, soft_wrap=True)
+
+
+class LiveTable:
+    """A live table of the latest epochs above a bar with the time left."""
+
+    def __init__(self, live: Live, epochs: int, steps: int) -> None:
+        self.live, self.epochs, self.steps = live, epochs, steps
+        self.records: list[Record] = []
+        self.names: list[str] = []
+        self.best: int | None = None
+        self.bar = Progress(
+            TextColumn("epoch {task.fields[epoch]}/{task.total:.0f}"), BarColumn(), TextColumn("{task.fields[left]}"),
+            TextColumn("elapsed"), TimeElapsedColumn(), console=live.console,
+        )  # fmt: skip
+        self.task = self.bar.add_task("", total=epochs, epoch=1, left="")
+
+    def epoch(self, state: TrainingState) -> None:
+        """Add the epoch to the table."""
+        self.names = columns(state.history)
+        self.records = [*self.records, state.history[-1]][-WINDOW:]
+        self.best = state.early_stopping.best_epoch
+        self.batch(state)
+
+    def batch(self, state: TrainingState) -> None:
+        """Move the bar."""
+        done = state.steps / self.steps
+        left = state.seconds / done * (self.epochs - done) if done else 0.0
+        self.bar.update(
+            self.task, completed=done, epoch=min(state.epoch + 1, self.epochs), left=f"at most {clock(left)} left"
+        )
+        self.live.update(self.render(), refresh=True)
+
+    def render(self) -> Group:
+        """Return the table and the bar."""
+        table = Table(box=None, header_style="bold", padding=(0, 1))
+        for name in self.names:
+            table.add_column(name, justify="right")
+        for record in self.records:
+            table.add_row(*row(record), style="green" if record.epoch == self.best else None)
+        return Group(table if self.names else Text(""), self.bar)
+
+
+def columns(history: History) -> list[str]:
+    """Return the names of the table's columns."""
+    validated = history[-1].validation_loss is not None
+    metric = {"accuracy": "accuracy", "r2": "R2"}.get(history.metric, history.metric)
+    extra = ["val. loss", f"val. {metric}"] if validated else []
+    return ["epoch", "loss", metric, *extra, "|gradient|", "rate", "seconds"]
+
+
+def row(record: Record) -> list[str]:
+    """Return the cells of an epoch."""
+    extra = []
+    if record.validation_loss is not None and record.validation_metric is not None:
+        extra = [f"{record.validation_loss:.4f}", f"{record.validation_metric:.4f}"]
+    return [
+        str(record.epoch), f"{record.train_loss:.4f}", f"{record.train_metric:.4f}", *extra,
+        f"{record.gradient_norm:.3g}", f"{record.rate:.3g}", f"{record.seconds:.1f}",
+    ]  # fmt: skip
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as m:ss or h:mm:ss.
+
+    >>> clock(75), clock(3601)
+    ('1:15', '1:00:01')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@contextmanager
+def watcher(console: Console, quiet: bool, epochs: int, steps_per_epoch: int) -> Iterator[Watcher]:
+    """Return the watcher that suits the console; a live table is left standing when training ends."""
+    if quiet:
+        yield Silent()
+    elif not console.is_terminal:
+        yield Lines(console)
+    else:
+        with Live(console=console, auto_refresh=False, transient=False) as live:
+            yield LiveTable(live, epochs, steps_per_epoch)
