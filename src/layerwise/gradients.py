@@ -154,7 +154,7 @@ def check_gradient(
             total += float(penalty_forward(ops, penalty, list(theta.W.values()), strengths)[0])
         return total, _pieces(ops, net, theta, values, penalty)
 
-    analytic = _gradient_vector(net, loss_and_gradient(ops, net, theta.copy(), batch, penalty, strengths)[1])
+    analytic = _gradient_vector(net, loss_and_gradient(ops, net, theta.copy(), batch, penalty, strengths).gradients)
     numeric = np.zeros_like(analytic)
     skipped: list[int] = []
     for i in range(len(analytic)):
@@ -283,7 +283,7 @@ def hessian_vector_product(
     ):
         setattr(moving, name, {k: Dual(value[k], tangent[k]) for k in value})
     moving.running_mean, moving.running_variance = theta.running_mean, theta.running_variance
-    _, gradients = loss_and_gradient(TangentOps(), net, moving, batch, penalty or Penalty(), strengths)
+    gradients = loss_and_gradient(TangentOps(), net, moving, batch, penalty or Penalty(), strengths).gradients
     return np.concatenate([getattr(gradients, s.name)[s.k].tangent.ravel() for s in net.segments])
 
 

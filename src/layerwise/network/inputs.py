@@ -121,8 +121,13 @@ def check_finite(array: Array, where: str) -> None:
 
 
 def _numeric(values: Any, where: str) -> Array:
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise InputError(
+            where=where, expected="no masked values", got=f"{int(np.ma.getmaskarray(values).sum())} of them",
+            remedy="fill them in",
+        )  # fmt: skip
     try:
-        array: Array = np.asanyarray(values)
+        array: Array = np.asarray(values)
     except ValueError as problem:  # rows of different lengths
         raise InputError(
             where=where, expected="rows of one length", got=str(problem), remedy="give a rectangular array"

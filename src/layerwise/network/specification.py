@@ -16,9 +16,11 @@ from ..rules.initialisation import Initialisation, initialisation
 from ..rules.outputs import Output
 from ..rules.outputs import output as output_named
 from ..rules.penalties import Penalty
+from ..rules.updates import SGD, Update
 from .layers import Layer
 
 if TYPE_CHECKING:
+    from ..program import Program
     from .parameters import Parameters
     from .trace import Trace
 
@@ -243,6 +245,39 @@ class Network:
         from .trace import trace
 
         return trace(self, theta, X, y, penalty, weights, mode, key, weight_mean, rows)
+
+    def program(
+        self, name: str, *, update: Update | None = None, penalty: Penalty | None = None, weighted: bool = False
+    ) -> Program:
+        """Record one of the rules that an engine runs; printed, it reads like the course's algorithm.
+
+        Parameters
+        ----------
+        name : str
+            "train_step", "loss_and_gradient", "update", "evaluate" or "predict".
+        update : Update
+            SGD by default.
+        penalty : Penalty, optional
+        weighted : bool
+            Whether examples have weights.
+
+        Returns
+        -------
+        Program
+
+        Examples
+        --------
+        >>> print(Network(4, [3], 2, hidden="tanh").program("predict"))
+        predict: h^(0) (n, 4); W^(1) (3, 4); b^(1) (3); W^(2) (2, 3); b^(2) (2)
+          a^(1) = b^(1) + W^(1) h^(0)
+          h^(1) = tanh(a^(1))
+          a^(2) = b^(2) + W^(2) h^(1)
+          v11 = exp(a^(2) - (max_c a^(2)))
+          f = v11 / (sum_c v11)
+        """
+        from .programs import record
+
+        return record(self, name, SGD() if update is None else update, penalty or Penalty(), weighted)
 
 
 _initialisation_named = initialisation

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..ops import Operand, Vocabulary, expression
 from ..rules.penalties import Penalty, penalty_backward, penalty_forward
@@ -39,9 +39,22 @@ class Batch:
     training: Training | None = None
 
 
-class Losses(NamedTuple):
-    """Results of a step, each of shape (1,): means over the batch, and lambda Omega (None without a penalty)."""
+@dataclass
+class Computed:
+    """Everything that a batch's loss and gradient go through.
 
+    Parameters
+    ----------
+    values, gradients : Values, Gradients
+        By layer; the gradients of W, b, gamma and beta are those of the objective J.
+    loss, score : operand (1,)
+        Means over the batch.
+    penalty : operand (1,) or None
+        lambda Omega; None without a penalty.
+    """
+
+    values: Values
+    gradients: Gradients
     loss: Operand
     score: Operand
     penalty: Operand | None
@@ -56,7 +69,7 @@ def batch_losses(ops: Vocabulary, net: Network, values: Values, batch: Batch) ->
 
 def loss_and_gradient(
     ops: Vocabulary, net: Network, theta: Any, batch: Batch, penalty: Penalty, strengths: Sequence[Any]
-) -> tuple[Losses, Gradients]:
+) -> Computed:
     """The batch's losses and the gradient of its objective J with respect to W, b, gamma and beta."""
     values = forward(ops, net, theta, batch.X, batch.training)
     loss, _ = batch_losses(ops, net, values, batch)
@@ -72,7 +85,7 @@ def loss_and_gradient(
     for k in values.running_mean:
         ops.write(theta.running_mean[k], values.running_mean[k])
         ops.write(theta.running_variance[k], values.running_variance[k])
-    return Losses(loss, score, omega), gradients
+    return Computed(values, gradients, loss, score, omega)
 
 
 def update_step(
@@ -105,22 +118,22 @@ def squared_gradient_norm(ops: Vocabulary, net: Network, gradients: Gradients) -
 def train_step(
     ops: Vocabulary, net: Network, theta: Any, batch: Batch, penalty: Penalty, strengths: Sequence[Any], update: Update,
     memory: Mapping[str, Sequence[Operand]], scalars: Mapping[bool, Mapping[str, Any]],
-) -> tuple[Losses, Operand]:  # fmt: skip
-    """One update: theta <- theta + alpha Delta.  Returns the losses before it and the squared norm of the gradient."""
-    losses, gradients = loss_and_gradient(ops, net, theta, batch, penalty, strengths)
-    squared_norm = squared_gradient_norm(ops, net, gradients)
-    update_step(ops, net, theta, gradients, update, memory, scalars)
-    return losses, squared_norm
+) -> tuple[Computed, Operand]:  # fmt: skip
+    """One update: theta <- theta + alpha Delta.  Returns what came before it and the squared norm of the gradient."""
+    computed = loss_and_gradient(ops, net, theta, batch, penalty, strengths)
+    squared_norm = squared_gradient_norm(ops, net, computed.gradients)
+    update_step(ops, net, theta, computed.gradients, update, memory, scalars)
+    return computed, squared_norm
 
 
-def evaluate_step(ops: Vocabulary, net: Network, theta: Any, batch: Batch) -> tuple[Operand, Operand]:
-    """Sums over the rows of weighted losses and of scores, as in prediction.  -> (1,), (1,)"""
+def evaluate_step(ops: Vocabulary, net: Network, theta: Any, batch: Batch) -> tuple[Values, Operand, Operand]:
+    """The values of prediction, and the sums over the rows of weighted losses and of scores.  -> ..., (1,), (1,)"""
     values = forward(ops, net, theta, batch.X)
     losses = net.output.losses(ops, values.a[net.L + 1], batch.y)
     counted = losses if batch.weights is None else ops.multiply(losses, batch.weights)
-    return ops.sum_rows(counted), ops.sum_rows(net.output.scores(ops, values.a[net.L + 1], batch.y))
+    return values, ops.sum_rows(counted), ops.sum_rows(net.output.scores(ops, values.a[net.L + 1], batch.y))
 
 
-def predict_step(ops: Vocabulary, net: Network, theta: Any, X: Operand) -> Operand:
-    """f(x) of every row.  (n, inputs) -> (n, outputs)"""
-    return forward(ops, net, theta, X).f
+def predict_step(ops: Vocabulary, net: Network, theta: Any, X: Operand) -> Values:
+    """The values of prediction, f among them.  X: (n, inputs)"""
+    return forward(ops, net, theta, X)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
@@ -205,6 +205,8 @@ class Expression:
         ``("input", name)``, ``("constant", value)`` or ``(primitive, index, ...)``; an index points to an earlier step.
     outputs : tuple of int
         The steps whose values are the results.
+    name : str
+        What to call it in print, if it has a name; it makes no difference otherwise.
 
     Examples
     --------
@@ -218,6 +220,7 @@ class Expression:
     inputs: tuple[str, ...]
     steps: tuple[tuple[Any, ...], ...]
     outputs: tuple[int, ...]
+    name: str = field(default="", compare=False)
 
     @classmethod
     def trace(cls, function: Callable[..., Any], inputs: Sequence[str] | None = None) -> Expression:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 from ..errors import SpecificationError, closest
@@ -49,6 +50,11 @@ class Activation:
         """Which of a and h the derivative is computed from."""
         return self.derivative.needs
 
+    @cached_property
+    def grad_times_slope(self) -> Expression:
+        """The product grad_h * g'(a), as one formula of grad_h, a and h."""
+        return Expression.trace(lambda s, grad_h, a, h: grad_h * self.derivative(s, a, h))
+
     @classmethod
     def own(cls, g: Expression | Callable[..., Any], name: str = "own") -> Activation:
         """Make an activation of one formula; its derivative follows from the formula.
@@ -77,16 +83,8 @@ def activation_forward(ops: Vocabulary, g: Activation, a: Operand) -> Operand:
 
 def activation_backward(ops: Vocabulary, g: Activation, a: Operand, h: Operand, grad_h: Operand) -> Operand:
     """grad_a = grad_h * g'(a).  a, h = g(a), grad_h: (n, d) -> (n, d)"""
-    return ops.map(_times_slope(g), grad_h, a, h)
+    return ops.map(g.grad_times_slope, grad_h, a, h)
 
-
-def _times_slope(g: Activation) -> Expression:
-    if g not in _TIMES_SLOPE:
-        _TIMES_SLOPE[g] = Expression.trace(lambda s, grad_h, a, h: grad_h * g.derivative(s, a, h))
-    return _TIMES_SLOPE[g]
-
-
-_TIMES_SLOPE: dict[Activation, Expression] = {}
 
 LEAK: Final = 0.01
 ELU_ALPHA: Final = 1.0
@@ -135,7 +133,7 @@ def _row(
     kinks: tuple[tuple[float, float], ...] = (),
 ) -> Activation:  # fmt: skip
     formula = g if isinstance(g, Expression) else expression(g)
-    return Activation(name, formula, expression(slope), range, kinks)
+    return Activation(name, replace(formula, name=name), expression(slope), range, kinks)
 
 
 EVERYTHING: Final = (-math.inf, math.inf)

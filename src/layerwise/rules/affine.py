@@ -7,7 +7,7 @@ from ..ops import Operand, Vocabulary
 
 def affine_forward(ops: Vocabulary, W: Operand, b: Operand, h: Operand) -> Operand:
     """A = b + W h, for every row.  h: (n, d_in), W: (d_out, d_in), b: (d_out,) -> a: (n, d_out)"""
-    return ops.add(ops.matmul(h, W, transpose_b=True), b)
+    return ops.add(b, ops.matmul(h, W, transpose_b=True))
 
 
 def affine_backward(ops: Vocabulary, h: Operand, grad_a: Operand) -> tuple[Operand, Operand]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from ..errors import SpecificationError, check_number
@@ -18,6 +19,11 @@ class Term:
     strength: float
     omega: Expression
     slope: Expression
+
+    @cached_property
+    def grad_plus_slope(self) -> Expression:
+        """The sum grad + strength * omega'(w), as one formula of grad, w and strength."""
+        return Expression.trace(lambda s, grad, w, strength: grad + strength * self.slope(s, w))
 
 
 @dataclass(frozen=True)
@@ -87,14 +93,5 @@ def penalty_backward(
 ) -> Operand:
     """grad_W + lambda dOmega/dW.  (d_out, d_in) -> (d_out, d_in)"""
     for term, strength in zip(penalty.terms, strengths, strict=True):
-        grad_W = ops.map(_plus_slope(term.slope), grad_W, W, strength)
+        grad_W = ops.map(term.grad_plus_slope, grad_W, W, strength)
     return grad_W
-
-
-def _plus_slope(slope: Expression) -> Expression:
-    if slope not in _PLUS_SLOPE:
-        _PLUS_SLOPE[slope] = Expression.trace(lambda s, grad, w, strength: grad + strength * slope(s, w))
-    return _PLUS_SLOPE[slope]
-
-
-_PLUS_SLOPE: dict[Expression, Expression] = {}

@@ -38,8 +38,8 @@ def evaluate(net: Network, theta: Parameters, source: Source, rows: Array | None
     order = np.arange(len(source)) if rows is None else rows
     engine = ReferenceEngine(theta.vector.dtype)
 
-    def step(ops: Any, X: Array, y: Array, weights: Array | None, _: Array) -> tuple[float, float]:
-        loss, score = evaluate_step(ops, net, theta, Batch(X, y, weights))
+    def step(ops: Any, X: Array, y: Array, weights: Array | None, places: Array) -> tuple[float, float]:
+        _, loss, score = evaluate_step(ops, net, theta, Batch(X, y, weights))
         return float(loss[0]) / len(X), float(score[0]) / len(X)
 
     bounds = [(start, min(start + PIECE, len(order))) for start in range(0, len(order), PIECE)]
@@ -74,5 +74,5 @@ def predict(net: Network, theta: Parameters, X: Array) -> Array:
     out = np.empty((len(X), net.outputs), theta.vector.dtype)
     for start in range(0, len(X), PIECE):
         piece = np.ascontiguousarray(X[start : start + PIECE], dtype=theta.vector.dtype)
-        out[start : start + PIECE] = predict_step(engine.ops, net, theta, piece)
+        out[start : start + PIECE] = predict_step(engine.ops, net, theta, piece).f
     return out

@@ -75,7 +75,7 @@ class Model:
 
 
 def fit(
-    net: Network, X: Any, y: Any, *, update: Update | None = None, batch_size: int | Literal["all"] = 32,
+    net: Network, X: Any, y: Any, *, update: str | Update | None = None, batch_size: int | Literal["all"] = 32,
     epochs: int = 100, penalty: Penalty | None = None, validation: Any = None, seed: int = 0, weights: Any = None,
     weight_mean: float | Literal["as given"] | None = None, schedule: str | Schedule = "constant",
     dtype: npt.DTypeLike = "float32", patience: int | None = None, monitor: Monitor = "loss",
@@ -91,7 +91,7 @@ def fit(
     X : array (n, inputs)
         Any numeric type; converted batch by batch, never copied whole.
     y : array (n,) of class codes, or (n, outputs)
-    update : Update
+    update : str or Update
         The update rule with its rate; Adam() by default.
     batch_size : int or "all"
         Rows of an update, from 1 to all; the last batch may be smaller.

@@ -23,6 +23,7 @@ from ..rules.penalties import Penalty
 from ..rules.schedules import Progress, Schedule
 from ..rules.schedules import schedule as schedule_named
 from ..rules.updates import Adam, Update
+from ..rules.updates import update as update_named
 from .evaluation import evaluate, metric_of, spread
 from .history import History, Record
 from .stopping import EarlyStopping, Monitor
@@ -207,14 +208,14 @@ class TrainingState:
     ) -> tuple[float, float, float, float]:
         update, rate = self.settings.update, self.rate
         dropout = {k: layer.dropout for k, layer in enumerate(self.network.layers, 1) if layer.dropout > 0}
-        losses, squared_norm = train_step(
+        computed, squared_norm = train_step(
             ops, self.network, self.parameters, Batch(X, y, weights, Training(rows, self.key, dropout)),
             self.settings.penalty, [term.strength for term in self.settings.penalty.terms],
             update, self._memory, {kind: update.scalars(self.steps + 1, rate, kind) for kind in (True, False)},
         )  # fmt: skip
         self.steps += 1
-        penalty = 0.0 if losses.penalty is None else float(losses.penalty[0])
-        return float(losses.loss[0]), float(losses.score[0]), penalty, math.sqrt(float(squared_norm[0]))
+        penalty = 0.0 if computed.penalty is None else float(computed.penalty[0])
+        return float(computed.loss[0]), float(computed.score[0]), penalty, math.sqrt(float(squared_norm[0]))
 
     def order_of(self, epoch: int, rows: Array) -> Array:
         """Return the order in which an epoch (0, 1, ...) goes through the rows, by the seed and the epoch."""
@@ -316,7 +317,7 @@ def batch_bounds(n: int, batch_size: int | None, net: Network) -> list[tuple[int
 
 
 def start(
-    net: Network, *, update: Update | None = None, schedule: str | Schedule = "constant",
+    net: Network, *, update: str | Update | None = None, schedule: str | Schedule = "constant",
     penalty: Penalty | None = None, batch_size: int | Literal["all"] = 32, epochs: int | None = None,
     steps_per_epoch: int | None = None, dtype: npt.DTypeLike = "float32", seed: int = 0, shuffle: bool = True,
     order: Order | None = None,
@@ -328,8 +329,8 @@ def start(
     Parameters
     ----------
     net : Network
-    update : Update
-        Adam() by default.
+    update : str or Update
+        Adam() by default; a name takes the rule's own settings.
     schedule : str or Schedule
         What the update's rate is multiplied by in the course of training.
     penalty : Penalty, optional
@@ -382,7 +383,12 @@ def start(
             got=repr(initial),
             remedy="initialize this network",
         )
-    chosen = Adam() if update is None else update
+    chosen = _chosen_update(update)
+    if penalty is not None and not isinstance(penalty, Penalty):
+        raise SpecificationError(
+            where="penalty", expected="lw.L2(strength), lw.L1(strength) or their sum", got=repr(penalty),
+            remedy="write lw.L2(1e-4), say",
+        )  # fmt: skip
     settings = Settings(
         update=chosen, schedule=schedule_named(schedule), penalty=penalty or Penalty(),
         batch_size=None if isinstance(batch_size, str) else int(batch_size), epochs=epochs,
@@ -393,4 +399,16 @@ def start(
     memory = {name: np.full(net.n_parameters, chosen.initial_memory, dtype) for name in chosen.memory}
     return TrainingState(
         net, settings, parameters, memory, EarlyStopping(monitor, patience, min_improvement), History(net.output.metric)
+    )
+
+
+def _chosen_update(update: str | Update | None) -> Update:
+    if update is None:
+        return Adam()
+    if isinstance(update, str):
+        return update_named(update)
+    if isinstance(update, Update):
+        return update
+    raise SpecificationError(
+        where="update", expected="an update such as lw.SGD(0.1), or a name", got=repr(update), remedy="give one of them"
     )
