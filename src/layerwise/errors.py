@@ -33,7 +33,7 @@ class LayerwiseError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Keyword-only arguments do not survive pickling by themselves, and worker processes pickle what they raise.
-        return _rebuild, (type(self), self.expected, self.got, self.remedy, self.where)
+        return _rebuild, (type(self), self.expected, self.got, self.remedy, self.where), self.__dict__
 
 
 def _rebuild(kind: type[LayerwiseError], expected: str, got: str, remedy: str, where: str) -> LayerwiseError:

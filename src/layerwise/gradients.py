@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .errors import InputError, SpecificationError
 from .network import Network, Parameters
-from .network.inputs import check_inputs, check_targets, check_weights
+from .network.inputs import check_inputs, check_parameters, check_targets, check_weights
 from .network.parameters import views
 from .network.propagation import Gradients, Training, Values, backward, forward
 from .network.steps import Batch, batch_losses, loss_and_gradient
@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 Mode = Literal["predict", "train"]
 WeightMean = float | Literal["as given"] | None
 
-#: Steps of the central differences; the next one is taken where the two points lie on different sides of a kink.
+#: Steps of the differences; the next one is taken where the four points lie on different sides of a kink.
 STEPS = (1e-5, 1e-6, 1e-7)
 #: Errors count relative to the largest gradient of the same array, or to this share of the largest of all, so that an
 #: array whose gradient is zero (a bias before batch normalisation) is not judged by the rounding of the differences.
@@ -123,8 +123,8 @@ def check_gradient(
 ) -> GradientCheck:  # fmt: skip
     """Compare the backward pass with central differences of the reported objective, in float64.
 
-    Where the two points of a difference lie on different sides of a kink (of a ReLU, or of |W|), a smaller step is
-    taken; a parameter that has none is listed as skipped.
+    Each derivative comes from two central differences, of a step and of twice the step. Where their points lie on
+    different sides of a kink (of a ReLU, or of |W|), a smaller step is taken; a parameter that has none is skipped.
 
     Parameters
     ----------
@@ -142,35 +142,36 @@ def check_gradient(
     >>> check.max_relative_error < 1e-8
     True
     """
+    check_parameters(theta, net)
     theta = theta.astype(np.float64)
     batch, strengths = _batch(net, X, y, penalty, weights, mode, key, weight_mean)
     ops = NumpyOps(np.float64)
     penalty = penalty or Penalty()
 
-    def objective_and_pieces() -> tuple[float, bytes]:
+    def objective_at(i: int, value: float) -> tuple[float, tuple[bytes, bytes]]:
+        center, theta.vector[i] = theta.vector[i], value
         values = forward(ops, net, theta, batch.X, batch.training)
         total = float(batch_losses(ops, net, values, batch)[0][0])
         if penalty.terms:
             total += float(penalty_forward(ops, penalty, list(theta.W.values()), strengths)[0])
-        return total, _pieces(ops, net, theta, values, penalty)
+        pieces = _pieces(ops, net, theta, values, penalty)
+        theta.vector[i] = center
+        return total, pieces
 
     analytic = _gradient_vector(net, loss_and_gradient(ops, net, theta.copy(), batch, penalty, strengths).gradients)
     numeric = np.zeros_like(analytic)
     skipped: list[int] = []
-    for i in range(len(analytic)):
-        center = theta.vector[i]
+    for i, center in enumerate(theta.vector.copy()):
         for step in STEPS:
-            theta.vector[i] = center + step
-            above, pieces_above = objective_and_pieces()
-            theta.vector[i] = center - step
-            below, pieces_below = objective_and_pieces()
-            if pieces_above == pieces_below:
-                numeric[i] = (above - below) / ((center + step) - (center - step))
+            points = [center + m * step for m in (-2, -1, 1, 2)]
+            objectives, pieces = zip(*(objective_at(i, point) for point in points), strict=True)
+            numeric[i] = _difference_quotient(points, objectives)
+            if len(set(pieces)) == 1:
                 break
         else:
-            skipped.append(i)
-            numeric[i] = analytic[i]
-        theta.vector[i] = center
+            if len({kinked for kinked, _ in pieces}) > 1:  # else the pieces meet smoothly, and the last step is fine
+                skipped.append(i)
+                numeric[i] = analytic[i]
     scale = max(float(np.abs(analytic).max()), float(np.abs(numeric).max()))
     errors = {}
     for segment in net.segments:
@@ -206,6 +207,7 @@ def per_example_gradients(
             where="per_example_gradients", expected="examples that do not depend on each other",
             got="batch normalisation in train mode", remedy='use mode="predict"',
         )  # fmt: skip
+    check_parameters(theta, net)
     dtype = theta.vector.dtype
     ops = NumpyOps(dtype)
     X = check_inputs(X, net).astype(dtype)
@@ -266,6 +268,7 @@ def hessian_vector_product(
     -------
     array (P,) of float64
     """
+    check_parameters(theta, net)
     theta = theta.astype(np.float64)
     direction = np.asarray(v, dtype=np.float64)
     if direction.shape != theta.vector.shape:
@@ -318,6 +321,7 @@ def _output_gradients(
         raise SpecificationError(
             where="output", expected=f"an output 0 to {net.outputs - 1}", got=repr(output), remedy="choose one of them"
         )
+    check_parameters(theta, net)
     dtype = theta.vector.dtype
     ops = NumpyOps(dtype)
     values = forward(ops, net, theta, check_inputs(X, net).astype(dtype))
@@ -348,16 +352,29 @@ def _by_example(net: Network, values: Values, gradients: Gradients) -> Array:
     return np.concatenate(parts, axis=1)
 
 
-def _pieces(ops: NumpyOps, net: Network, theta: Parameters, values: Values, penalty: Penalty) -> bytes:
-    """Say on which smooth piece of the objective the parameters lie."""
-    parts: list[Any] = []
+def _difference_quotient(points: list[float], objectives: tuple[float, ...]) -> float:
+    """Return the derivative at the centre of four points, from both central differences (Richardson 1911)."""
+    wide = (objectives[3] - objectives[0]) / (points[3] - points[0])
+    narrow = (objectives[2] - objectives[1]) / (points[2] - points[1])
+    return (4 * narrow - wide) / 3
+
+
+def _pieces(ops: NumpyOps, net: Network, theta: Parameters, values: Values, penalty: Penalty) -> tuple[bytes, bytes]:
+    """Say on which pieces of its formulas the objective is: of those that have kinks (or may), and of the others."""
+    kinked: list[Any] = []
+    smooth: list[Any] = []
     for k, layer in enumerate(net.layers, 1):
         comparisons = layer.activation.g.branches()
         if comparisons is not None:
-            parts.append(ops.map(comparisons, values.z[k] if layer.batch_norm else values.a[k]))
+            before_g = values.z[k] if layer.batch_norm else values.a[k]
+            (smooth if layer.activation.kinks == () else kinked).append(ops.map(comparisons, before_g))
     for term in penalty.terms:
         comparisons = term.omega.branches()
         if comparisons is not None:
-            parts += [ops.map(comparisons, W) for W in theta.W.values()]
+            kinked += [ops.map(comparisons, W) for W in theta.W.values()]
+    return _bits(kinked), _bits(smooth)
+
+
+def _bits(parts: list[Any]) -> bytes:
     flat = [array for part in parts for array in (part if isinstance(part, tuple) else (part,))]
-    return b"".join(np.broadcast_to(np.asarray(array) != 0, np.shape(array)).tobytes() for array in flat)
+    return b"".join((np.asarray(array) != 0).tobytes() for array in flat)

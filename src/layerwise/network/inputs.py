@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..errors import InputError, SpecificationError
 
 if TYPE_CHECKING:
+    from .parameters import Parameters
     from .specification import Network
 
 Array = npt.NDArray[Any]
@@ -103,6 +104,17 @@ def check_weights(
     return array, mean
 
 
+def check_parameters(theta: Parameters, net: Network, where: str = "theta") -> None:
+    """Raise an InputError unless the parameters have the layout of the network."""
+    if theta.network is not net and (
+        theta.network.segments != net.segments or theta.network.statistic_segments != net.statistic_segments
+    ):
+        raise InputError(
+            where=where, expected="parameters of " + "-".join(map(str, net.sizes)), got=repr(theta),
+            remedy="initialize this network",
+        )  # fmt: skip
+
+
 def check_finite(array: Array, where: str) -> None:
     """Raise an InputError that names the row and the column of the first NaN or infinity."""
     if array.dtype.kind != "f":
@@ -142,12 +154,11 @@ def _numeric(values: Any, where: str) -> Array:
 
 
 def _class_codes(array: Array, outputs: int, where: str) -> Array:
-    codes = array.astype(np.int64)
-    wrong = (codes != array) | (codes < 0) | (codes >= outputs)
+    wrong = (array != np.floor(array)) | (array < 0) | (array >= outputs) if array.dtype != bool else array >= outputs
     if wrong.any():
         row = int(np.argmax(wrong))
         raise InputError(
             where=where, expected=f"class codes 0 to {outputs - 1}", got=f"{array[row]} in row {row}",
             remedy="number the classes from 0, or give the network more outputs",
         )  # fmt: skip
-    return codes
+    return array.astype(np.int64)

@@ -207,8 +207,10 @@ class Network:
         array (n, outputs) of theta's dtype
         """
         from ..ops import NumpyOps
-        from .inputs import check_inputs
+        from .inputs import check_inputs, check_parameters
         from .propagation import forward
+
+        check_parameters(theta, self)
 
         dtype = theta.vector.dtype
         return np.asarray(forward(NumpyOps(dtype), self, theta, check_inputs(X, self).astype(dtype)).f)

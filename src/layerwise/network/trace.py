@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..errors import InputError, SpecificationError
 from ..ops import NumpyOps
 from ..rules.penalties import Penalty, penalty_backward, penalty_forward
-from .inputs import check_inputs, check_targets, check_weights
+from .inputs import check_inputs, check_parameters, check_targets, check_weights
 from .layers import ByLayer
 from .parameters import Parameters
 from .propagation import Training, backward, forward
@@ -112,6 +112,7 @@ def trace(
     rows: Any,
 ) -> Trace:  # fmt: skip
     """Compute a `Trace`; see `Network.trace`."""
+    check_parameters(theta, net)
     dtype = theta.vector.dtype
     ops = NumpyOps(dtype)
     X = check_inputs(X, net).astype(dtype)

@@ -10,16 +10,20 @@ from .expressions import Expression, Symbol, Tracer
 
 TWO_OVER_SQRT_PI: Final = 2.0 / math.sqrt(math.pi)
 
-#: The partial derivatives of each primitive: f(s, result, *arguments) -> one entry for each argument, None for 0.
+#: What max, min and where choose between: f(s, *arguments) -> condition, one if it holds, one if not (as positions).
+CHOICES: Final[dict[str, Callable[..., tuple[Any, int, int]]]] = {
+    "max": lambda s, x, y: (x < y, 1, 0),
+    "min": lambda s, x, y: (y < x, 1, 0),
+    "where": lambda s, c, x, y: (c, 1, 2),
+}
+
+#: The partial derivatives of the others: f(s, result, *arguments) -> one entry for each argument, None for 0.
 PARTIALS: Final[dict[str, Callable[..., tuple[Any, ...]]]] = {
     "add": lambda s, r, x, y: (1.0, 1.0),
     "subtract": lambda s, r, x, y: (1.0, -1.0),
     "multiply": lambda s, r, x, y: (y, x),
     "divide": lambda s, r, x, y: (1.0 / y, -(r / y)),
-    "max": lambda s, r, x, y: (s.where(x < y, 0.0, 1.0), s.where(x < y, 1.0, 0.0)),
-    "min": lambda s, r, x, y: (s.where(y < x, 0.0, 1.0), s.where(y < x, 1.0, 0.0)),
     "less": lambda s, r, x, y: (None, None),
-    "where": lambda s, r, c, x, y: (None, s.where(c, 1.0, 0.0), s.where(c, 0.0, 1.0)),
     "abs": lambda s, r, x: (s.less(0.0, x) - s.less(x, 0.0),),
     "sqrt": lambda s, r, x: (0.5 / r,),
     "exp": lambda s, r, x: (r,),
@@ -35,8 +39,8 @@ PARTIALS: Final[dict[str, Callable[..., tuple[Any, ...]]]] = {
 def differentiate(formula: Expression, wrt: str) -> Expression:
     """Return d(results)/d(wrt) as an expression of the same inputs.
 
-    A derivative that is structurally zero stays away from the sum, so that no ``0 * infinity`` arises; ``where`` keeps
-    its condition around the tangents, so that the branch not taken cannot leak a NaN.
+    A derivative that is structurally zero stays away from the sum, and a choice chooses between tangents instead of
+    multiplying them by 0 and 1: no ``0 * infinity`` arises, and the branch not taken cannot leak a NaN.
     """
 
     def derived(s: Tracer, *symbols: Symbol) -> tuple[Symbol, ...]:
@@ -63,9 +67,12 @@ def differentiate(formula: Expression, wrt: str) -> Expression:
 def _tangent(s: Tracer, kind: str, result: Symbol, arguments: list[Symbol], tangents: list[Any]) -> Symbol | None:
     if all(t is None for t in tangents):
         return None
-    if kind == "where":
-        _, if_true, if_false = (0.0 if t is None else t for t in tangents)
-        return None if tangents[1] is tangents[2] is None else s.where(arguments[0], if_true, if_false)
+    if kind in CHOICES:
+        condition, *chosen = CHOICES[kind](s, *arguments)
+        branches = [tangents[i] for i in chosen]
+        if all(t is None for t in branches):
+            return None
+        return s.where(condition, *(0.0 if t is None else t for t in branches))
     total: Symbol | None = None
     for partial, tangent in zip(PARTIALS[kind](s, result, *arguments), tangents, strict=True):
         if partial is not None and tangent is not None:

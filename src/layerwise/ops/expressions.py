@@ -23,6 +23,9 @@ PRIMITIVES: Final[Mapping[str, int]] = {
     "abs": 1, "sqrt": 1, "exp": 1, "expm1": 1, "log": 1, "log1p": 1, "tanh": 1, "cos": 1, "erf": 1,
 }  # fmt: skip
 
+#: How constants that JSON has no number for are stored.
+NOT_FINITE: Final = ("inf", "-inf", "nan")
+
 
 class Symbol:
     """A scalar that is not known yet: what a traced function computes with.
@@ -73,6 +76,19 @@ class Symbol:
 
     def __gt__(self, other: Scalar) -> Symbol:
         return self.tracer.apply("less", other, self)
+
+    def __le__(self, other: Scalar) -> Symbol:
+        return 1 - (self > other)
+
+    def __ge__(self, other: Scalar) -> Symbol:
+        return 1 - (self < other)
+
+    def __eq__(self, other: object) -> bool:
+        raise SpecificationError(
+            where="expression", expected="an inequality", got="a test for equality", remedy="write a < b or a > b"
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # equality is not defined
 
     def __pow__(self, exponent: int) -> Symbol:
         if not isinstance(exponent, int) or isinstance(exponent, bool) or exponent < 1:
@@ -238,14 +254,17 @@ class Expression:
         SpecificationError
             If it branches on a symbol, uses other functions than those of ``s``, or returns no scalar.
         """
-        names = tuple(inputs) if inputs is not None else tuple(inspect.signature(function).parameters)[1:]
         tracer = Tracer()
-        symbols = [tracer.input(name) for name in names]
         try:
-            result = function(tracer, *symbols)
+            names = tuple(inputs) if inputs is not None else tuple(inspect.signature(function).parameters)[1:]
+            result = function(tracer, *(tracer.input(name) for name in names))
             results = result if isinstance(result, tuple) else (result,)
             outputs = tuple(tracer.lift(r).index for r in results)
-        except (AttributeError, TypeError) as problem:
+            if not outputs:
+                raise ValueError("no result")
+        except SpecificationError:
+            raise
+        except (AttributeError, TypeError, ValueError) as problem:
             raise SpecificationError(
                 where="expression", expected="a formula of scalars in the primitives of s", got=f"{problem}",
                 remedy="use + - * / ** < and s." + ", s.".join(list(PRIMITIVES)[4:]),
@@ -330,17 +349,20 @@ class Expression:
             If a step is unknown, has the wrong number of arguments, or points to a later one.
         """
         try:
-            inputs = tuple(str(name) for name in data["inputs"])
+            inputs, outputs = data["inputs"], data["outputs"]
+            if not isinstance(inputs, list) or not all(isinstance(i, str) and i.isidentifier() for i in inputs):
+                raise ValueError(f"inputs {inputs!r}")
+            if len(set(inputs)) < len(inputs):
+                raise ValueError(f"one input twice in {inputs!r}")
             steps = tuple(_checked_step(i, step, inputs) for i, step in enumerate(data["steps"]))
-            outputs = tuple(int(i) for i in data["outputs"])
-            if not outputs or not all(0 <= i < len(steps) for i in outputs):
-                raise ValueError(f"outputs {outputs}")
-        except (KeyError, TypeError, ValueError, IndexError) as problem:
+            if not isinstance(outputs, list) or not outputs or not all(_points_below(len(steps), i) for i in outputs):
+                raise ValueError(f"outputs {outputs!r}")
+        except (KeyError, TypeError, ValueError, OverflowError) as problem:
             raise SpecificationError(
                 where="expression", expected="inputs, steps and outputs as written by to_data", got=str(problem),
                 remedy="write the expression anew",
             ) from problem  # fmt: skip
-        return cls(inputs, steps, outputs)
+        return cls(tuple(inputs), steps, tuple(outputs))
 
     def _without_dead_steps(self) -> Expression:
         live = set(self.outputs)
@@ -369,14 +391,20 @@ def expression(function: Callable[..., Any]) -> Expression:
     return Expression.trace(function)
 
 
-def _checked_step(index: int, step: Any, inputs: tuple[str, ...]) -> tuple[Any, ...]:
+def _checked_step(index: int, step: Any, inputs: list[str]) -> tuple[Any, ...]:
+    if not isinstance(step, list) or not step or not isinstance(step[0], str):
+        raise ValueError(f"step {index} {step!r}")
     kind, *rest = step
     if kind == "input" and len(rest) == 1 and rest[0] in inputs:
         return "input", rest[0]
-    if kind == "constant" and len(rest) == 1:
+    if kind == "constant" and len(rest) == 1 and (type(rest[0]) in (int, float) or rest[0] in NOT_FINITE):
         return "constant", float(rest[0])
-    if kind not in PRIMITIVES:
-        raise ValueError(f"step {kind!r}: {closest(str(kind), list(PRIMITIVES))}")
-    if len(rest) != PRIMITIVES[kind] or not all(type(i) is int and 0 <= i < index for i in rest):
+    if kind not in PRIMITIVES and kind not in ("input", "constant"):
+        raise ValueError(f"step {kind!r}: {closest(kind, list(PRIMITIVES))}")
+    if len(rest) != PRIMITIVES.get(kind) or not all(_points_below(index, i) for i in rest):
         raise ValueError(f"step {index} {step!r}")
     return kind, *rest
+
+
+def _points_below(index: int, pointer: Any) -> bool:
+    return type(pointer) is int and 0 <= pointer < index

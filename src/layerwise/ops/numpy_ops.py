@@ -23,6 +23,9 @@ def _less(x: Any, y: Any) -> Any:
     return np.less(x, y).astype(np.result_type(x, y))
 
 
+#: Infinities and NaN are looked for where they matter, in the loss; until then they pass without a warning.
+quietly = np.errstate(all="ignore")
+
 PRIMITIVES_IN_NUMPY: Final[dict[str, Callable[..., Any]]] = {
     "add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.divide,
     "max": np.maximum, "min": np.minimum, "less": _less, "where": lambda c, x, y: np.where(c != 0, x, y),
@@ -54,7 +57,7 @@ def evaluate(formula: Expression, operands: Sequence[Any], dtype: npt.DTypeLike 
     scalar = np.dtype(dtype).type
     by_name = dict(zip(formula.inputs, operands, strict=True))
     values: list[Any] = []
-    with np.errstate(all="ignore"):  # infinities and NaN are looked for where they matter: in the loss
+    with np.errstate(all="ignore"):
         for kind, *rest in formula.steps:
             if kind == "constant":
                 values.append(scalar(rest[0]))
@@ -64,6 +67,10 @@ def evaluate(formula: Expression, operands: Sequence[Any], dtype: npt.DTypeLike 
             else:
                 values.append(PRIMITIVES_IN_NUMPY[kind](*[values[i] for i in rest]))
     results = tuple(values[i] for i in formula.outputs)
+    shapes = {np.shape(operand) for operand in operands}
+    if len(shapes) > 1 or any(result.shape not in shapes for result in results):
+        shape = np.broadcast_shapes(*shapes)  # a result need not depend on every operand
+        results = tuple(r if r.shape == shape else np.broadcast_to(r, shape) for r in results)
     return results if len(results) > 1 else results[0]
 
 
@@ -85,22 +92,26 @@ class NumpyOps(Vocabulary):
     def __init__(self, dtype: npt.DTypeLike = np.float64) -> None:
         self.dtype: np.dtype[Any] = np.dtype(dtype)
 
+    @quietly
     def matmul(self, A: Operand, B: Operand, transpose_a: bool = False, transpose_b: bool = False) -> Operand:
-        with np.errstate(all="ignore"):
-            return (A.T if transpose_a else A) @ (B.T if transpose_b else B)
+        return (A.T if transpose_a else A) @ (B.T if transpose_b else B)
 
     def map(self, formula: Expression, *operands: Operand) -> Any:
         return evaluate(formula, operands, self.dtype)
 
+    @quietly
     def sum_rows(self, A: Operand) -> Operand:
         return A.sum(axis=0)
 
+    @quietly
     def sum_columns(self, A: Operand) -> Operand:
         return A.sum(axis=1, keepdims=True)
 
+    @quietly
     def sum_all(self, A: Operand) -> Operand:
         return A.sum().reshape(1)
 
+    @quietly
     def max_columns(self, A: Operand) -> Operand:
         return A.max(axis=1, keepdims=True)
 
@@ -113,11 +124,13 @@ class NumpyOps(Vocabulary):
     def gather_rows(self, A: Operand, codes: Operand) -> Operand:
         return A[codes]
 
+    @quietly
     def scatter_add_rows(self, A: Operand, codes: Operand, m: int) -> Operand:
         out = np.zeros((m, A.shape[1]), A.dtype)
         np.add.at(out, codes, A)
         return out
 
+    @quietly
     def grouped_matmul(self, A: Operand, B: Operand, transpose_b: bool = False) -> Operand:
         B = B.transpose(0, 2, 1) if transpose_b else B
         return np.einsum("nki,kij->nkj", A.reshape(len(A), len(B), -1), B).reshape(len(A), -1)

@@ -8,20 +8,29 @@ from typing import Final
 
 from .expressions import Expression
 
-#: How tightly each form binds: sums, products, and what needs no brackets.
-SUM, PRODUCT, ATOM = 1, 2, 3
+#: How tightly each form binds: choices, sums, products, what may not be squared without brackets, and the rest.
+CHOICE, SUM, PRODUCT, FACTOR, ATOM = range(5)
 GREEK: Final = {"alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "lambda", "mu", "rho", "sigma", "tau"}
 
 
 @dataclass(frozen=True)
 class Style:
-    """How formulas are written: a form for each primitive, brackets, products, squares and names."""
+    """How formulas are written: a form for each primitive (those that are no atoms: ``loose``), brackets and so on."""
 
     forms: Mapping[str, str]
+    loose: Mapping[str, int]
     brackets: str
     product: str
     square: str
     name: Callable[[str], str]
+    number: Callable[[float], str]
+
+
+def _latex_number(value: float) -> str:
+    digits, _, power = f"{value:.6g}".replace("inf", r"\infty").partition("e")
+    if not power:
+        return digits
+    return ("" if digits == "1" else rf"{digits} \cdot ") + f"10^{{{int(power)}}}"
 
 
 def _latex_name(name: str) -> str:
@@ -33,11 +42,12 @@ LATEX: Final = Style(
     {
         "max": r"\max({}, {})", "min": r"\min({}, {})", "less": r"\mathbf{{1}}\{{{} < {}\}}",
         "abs": r"\left|{}\right|", "sqrt": r"\sqrt{{{}}}", "exp": r"e^{{{}}}", "expm1": r"\left(e^{{{}}} - 1\right)",
-        "log": r"\log({})", "log1p": r"\log(1 + {})", "tanh": r"\tanh({})", "cos": r"\cos({})",
+        "log": r"\log({})", "log1p": r"\log({})", "tanh": r"\tanh({})", "cos": r"\cos({})",
         "erf": r"\operatorname{{erf}}({})", "divide": r"\frac{{{}}}{{{}}}",
         "where": r"\begin{{cases}} {1} & \text{{if }} {0} \\ {2} & \text{{otherwise}} \end{{cases}}",
     },
-    r"\left({}\right)", r" \, ", "{}^2", _latex_name,
+    {"where": CHOICE, "exp": FACTOR, "divide": FACTOR},
+    r"\left({}\right)", r" \, ", "{}^2", _latex_name, _latex_number,
 )  # fmt: skip
 
 TEXT: Final = Style(
@@ -46,7 +56,7 @@ TEXT: Final = Style(
         "exp": "exp({})", "expm1": "expm1({})", "log": "log({})", "log1p": "log1p({})", "tanh": "tanh({})",
         "cos": "cos({})", "erf": "erf({})", "where": "({1} if {0} else {2})",
     },
-    "({})", " * ", "{}^2", str,
+    {}, "({})", " * ", "{}^2", str, "{:.6g}".format,
 )  # fmt: skip
 
 
@@ -71,17 +81,18 @@ def render(formula: Expression, style: Style, operands: Mapping[str, tuple[str, 
         text, own = parts[index]
         return text if own >= tightness else style.brackets.format(text)
 
-    def added(left: int, right: int) -> str:
+    def added(left: str, right: int) -> str:
         text = wrapped(right, SUM)
-        return f"{wrapped(left, SUM)} - {text[1:]}" if text.startswith("-") else f"{wrapped(left, SUM)} + {text}"
+        return f"{left} - {text[1:]}" if text.startswith("-") else f"{left} + {text}"
 
     for kind, *rest in formula.steps:
         if kind == "input":
             parts.append(operands.get(rest[0], (style.name(rest[0]), ATOM)))
         elif kind == "constant":
-            parts.append((f"{rest[0]:.6g}", ATOM if rest[0] >= 0 else SUM))
+            number = style.number(rest[0])
+            parts.append((number, SUM if number.startswith("-") else FACTOR if "^" in number else ATOM))
         elif kind == "add":
-            parts.append((added(*rest), SUM))
+            parts.append((added(wrapped(rest[0], SUM), rest[1]), SUM))
         elif kind == "subtract":
             parts.append((f"{wrapped(rest[0], SUM)} - {wrapped(rest[1], PRODUCT)}", SUM))
         elif kind == "multiply" and formula.steps[rest[0]] == ("constant", -1.0):
@@ -96,5 +107,7 @@ def render(formula: Expression, style: Style, operands: Mapping[str, tuple[str, 
             bare = [parts[i][0] for i in rest]
             if kind == "where" and formula.steps[rest[0]][0] == "less":  # an indicator reads better as its condition
                 bare[0] = " < ".join(parts[i][0] for i in formula.steps[rest[0]][1:])
-            parts.append((style.forms[kind].format(*bare), ATOM))
+            if kind == "log1p" and style is LATEX:
+                bare[0] = added("1", rest[0])
+            parts.append((style.forms[kind].format(*bare), style.loose.get(kind, ATOM)))
     return [parts[i] for i in formula.outputs]

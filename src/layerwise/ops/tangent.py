@@ -73,7 +73,7 @@ class TangentOps(Vocabulary):
         for name, direction in moving:
             partials = self.plain.map(_derivative(formula, name), *values)
             for tangent, partial in zip(tangents, partials if many else (partials,), strict=True):
-                tangent += partial * direction
+                tangent += self.plain.multiply(partial, direction)
         duals = tuple(Dual(output, tangent) for output, tangent in zip(outputs, tangents, strict=True))
         return duals if many else duals[0]
 

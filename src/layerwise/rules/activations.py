@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -28,8 +28,8 @@ class Activation:
         g'(a), given the pre-activation a and h = g(a); it may use either.
     range : pair of float
         The values that g can take (limits included).
-    kinks : tuple of (a, g'(a))
-        Where g has no derivative, and the value taken there.
+    kinks : tuple of (a, g'(a)), or None
+        Where g has no derivative, and the value taken there; None where that is not known.
 
     Examples
     --------
@@ -43,7 +43,7 @@ class Activation:
     g: Expression
     derivative: Expression
     range: tuple[float, float] = (-math.inf, math.inf)
-    kinks: tuple[tuple[float, float], ...] = field(default=())
+    kinks: tuple[tuple[float, float], ...] | None = None
 
     @property
     def needs(self) -> frozenset[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from ..errors import SpecificationError, check_number, closest
 
@@ -44,7 +45,7 @@ class Initialisation:
 def constant(value: float) -> Initialisation:
     """Return the initialisation that sets all weights to one value: it keeps the units of a layer equal for ever."""
     check_number("initialisation", value)
-    return Initialisation("constant", "constant", value)
+    return Initialisation("constant", "constant", float(value))
 
 
 TABLE: Final[dict[str, Initialisation]] = {
@@ -65,7 +66,7 @@ TABLE: Final[dict[str, Initialisation]] = {
 SYNONYMS: Final = {"glorot": "glorot_uniform", "he": "he_normal", "lecun": "lecun_normal"}
 
 
-def initialisation(choice: str | float | Initialisation) -> Initialisation:
+def initialisation(choice: Any) -> Initialisation:
     """Return the initialisation of that name; a number means `constant`.
 
     Raises
@@ -75,7 +76,7 @@ def initialisation(choice: str | float | Initialisation) -> Initialisation:
     """
     if isinstance(choice, Initialisation):
         return choice
-    if isinstance(choice, int | float) and not isinstance(choice, bool):
+    if isinstance(choice, numbers.Real) and choice is not True and choice is not False:
         return constant(float(choice))
     name = SYNONYMS.get(str(choice).lower(), str(choice).lower())
     if name in TABLE:

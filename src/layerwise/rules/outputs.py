@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from ..errors import SpecificationError, closest
 from ..ops import Operand, Vocabulary, expression
-from .activations import sigmoid, softplus
+from .activations import sigmoid
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,8 @@ def softmax_scores(ops: Vocabulary, a: Operand, y: Operand) -> Operand:
 
 # --- sigmoid and binary negative log-likelihood:  l = -sum_c (y_c log f_c + (1 - y_c) log(1 - f_c)) -------------------
 
-_binary_nll: Final = expression(lambda s, a, y: softplus(s, a) - y * a)
+# max(a, 0) - y a comes first: it is exactly 0 for a right answer, so that the digits of a small loss stay.
+_binary_nll: Final = expression(lambda s, a, y: (s.max(a, 0) - y * a) + s.log1p(s.exp(-s.abs(a))))
 _binary_slope_at_output: Final = expression(
     lambda s, f, y: s.where(y, -y / f, 0) + s.where(1 - y, (1 - y) / (1 - f), 0)
 )

@@ -47,7 +47,8 @@ class Penalty:
         formula = omega if isinstance(omega, Expression) else Expression.trace(omega)
         if len(formula.inputs) != 1 or len(formula.outputs) != 1:
             raise SpecificationError(
-                where="penalty", expected="a formula of one weight", got=f"{len(formula.inputs)} arguments",
+                where="penalty", expected="a formula of one weight w with one result",
+                got=f"{len(formula.inputs)} arguments and {len(formula.outputs)} results",
                 remedy="write lambda s, w: ...",
             )  # fmt: skip
         return cls((Term(name, float(strength), formula, formula.derivative(formula.inputs[0])),))

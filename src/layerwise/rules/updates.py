@@ -292,11 +292,16 @@ class OwnUpdate(Update):
 
     def __post_init__(self) -> None:
         check_number("rate", self.rate, above=0)
-        names = {*self.own_formula.inputs[:2], *self.memory, "rate", *(name for name, _ in self.settings)}
-        if self.own_formula.inputs[:2] != ("theta", "grad") or set(self.own_formula.inputs) - names:
+        check_number("initial", self.initial)
+        for name, value in self.settings:
+            check_number(name, value)
+        given, results = self.own_formula.inputs, len(self.own_formula.outputs)
+        scalars = {"rate", *(name for name, _ in self.settings)}
+        if given[:2] != ("theta", "grad") or len(given) < 1 + results or set(given[1 + results :]) != scalars:
             raise SpecificationError(
-                where="update", expected="a formula of theta, grad, its memory, rate and given settings",
-                got=", ".join(self.own_formula.inputs), remedy="name them in this order and give each setting a value",
+                where="update", expected="a formula of theta, grad, the memory, rate and the given settings",
+                got=f"{', '.join(given)} with {results} results",
+                remedy="name them in this order and return theta, then the memory",
             )  # fmt: skip
 
     @classmethod

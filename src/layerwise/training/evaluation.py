@@ -19,7 +19,7 @@ PIECE = 2048
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The mean loss (weighted, if there are weights) and the metric (never weighted) of a set of rows."""
+    """The loss (1/n) sum_t (w_t / w_mean) l_t of a set of rows, and their metric, which is never weighted."""
 
     loss: float
     metric: float
@@ -47,9 +47,6 @@ def evaluate(net: Network, theta: Parameters, source: Source, rows: Array | None
     if len(totals.means) == 0 or not totals.finite:
         return Evaluation(float("nan"), float("nan"))
     loss, score = totals.means
-    if source.weights is not None:  # the weights of these rows may have another mean than those of training
-        total_weight = float(np.sum(source.weights[order]))
-        loss *= len(order) / total_weight if total_weight > 0 else 1.0
     return Evaluation(loss, metric_of(net, score, spread(net, source, order)))
 
 

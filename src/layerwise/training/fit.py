@@ -20,7 +20,8 @@ from ..rules.updates import Update
 from .evaluation import Evaluation, evaluate, predict
 from .history import History
 from .interruption import interruptible
-from .state import Order, TrainingData, TrainingState, batch_bounds, start
+from .settings import Order, check_batch_size
+from .state import TrainingData, TrainingState, batch_bounds, start
 from .stopping import Monitor
 
 Array = npt.NDArray[Any]
@@ -149,27 +150,34 @@ def fit(
     array([0, 1, 1, 0])
     """
     check_number("epochs", epochs, at_least=1, whole=True)
+    check_batch_size(batch_size)
     X = check_inputs(X, net)
     y = check_targets(y, net, len(X))
     w, _ = check_weights(weights, len(X), weight_mean)
     rows, validation_rows = _split(net, y, validation, seed)
     w_train, mean = check_weights(None if w is None else w[rows], len(rows), weight_mean)
     source = Source(X, y, None if w is None else w / mean)
-    own = _validation_source(net, validation) if validation_rows is None and validation is not None else None
-    data = TrainingData(source, rows, source if validation_rows is not None else own, validation_rows)
+    held_out: Source | None = None
+    if validation_rows is not None:
+        held_out = Source(X, y, None if w is None else w / _mean_weight(w[validation_rows], weight_mean))
+    elif validation is not None:
+        held_out = _validation_source(net, validation)
+    data = TrainingData(source, rows, held_out, validation_rows)
     if data.validation is None and (patience is not None or restore_best):
         raise SpecificationError(
             where="patience", expected="validation data", got="none",
             remedy="give validation=(X, y), or a fraction such as validation=0.1",
         )  # fmt: skip
+    steps_per_epoch = len(batch_bounds(len(rows), None if batch_size == "all" else batch_size, net))
+    fixed_mean = weight_mean if w_train is None or weight_mean == "as given" else mean
+    restore = patience is not None if restore_best is None else restore_best
     state = start(
-        net, update=update, schedule=schedule, penalty=penalty, batch_size=batch_size, epochs=epochs, dtype=dtype,
-        steps_per_epoch=len(batch_bounds(len(rows), None if batch_size == "all" else batch_size, net)), seed=seed,
-        shuffle=shuffle, order=order, weight_mean=mean if w_train is not None else weight_mean, patience=patience,
-        monitor=monitor, min_improvement=min_improvement, exact_train_loss=exact_train_loss, initial=initial,
+        net, update=update, schedule=schedule, penalty=penalty, batch_size=batch_size, epochs=epochs,
+        steps_per_epoch=steps_per_epoch, dtype=dtype, seed=seed, shuffle=shuffle, order=order, weight_mean=fixed_mean,
+        patience=patience, monitor=monitor, min_improvement=min_improvement, exact_train_loss=exact_train_loss,
+        initial=initial,
     )  # fmt: skip
-    return train(state, data, epochs, restore_best if restore_best is not None else patience is not None,
-                 callbacks, progress)  # fmt: skip
+    return train(state, data, epochs, restore, callbacks, progress)
 
 
 def train(
@@ -197,8 +205,7 @@ def train(
                 problem = DivergenceError(
                     where=at, expected="a finite loss", got="NaN or infinity", remedy=_likely_causes(state, data)
                 )
-                state.parameters.vector[...] = last_finite.vector
-                state.parameters.statistics[...] = last_finite.statistics
+                state.return_to(last_finite)
                 problem.model = _model(state, restore_best)
                 raise problem
             if state.position == 0:
@@ -254,6 +261,11 @@ def _split(net: Network, y: Array, validation: Any, seed: int) -> tuple[Array, A
             remedy="give more rows or another fraction",
         )  # fmt: skip
     return parts.train, parts.validation
+
+
+def _mean_weight(w: Array, weight_mean: float | Literal["as given"] | None) -> float:
+    """Return what the weights of held-out rows are divided by: their own mean, so that their loss is a mean too."""
+    return check_weights(w, len(w), weight_mean if weight_mean == "as given" else None, "weights of validation rows")[1]
 
 
 def _validation_source(net: Network, validation: Any) -> Source:

@@ -115,8 +115,12 @@ class History(Sequence[Record]):
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([name.replace("metric", self.metric) for name in COLUMNS])
         for record in self._records:
-            writer.writerow(["" if (v := getattr(record, name)) is None else repr(v) for name in COLUMNS])
+            writer.writerow([_cell(getattr(record, name)) for name in COLUMNS])
         return text.getvalue()
 
     def __repr__(self) -> str:
         return f"History of {len(self)} epochs" + (f", last: {self._records[-1]}" if self._records else "")
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else str(value) if isinstance(value, int) else repr(float(value))

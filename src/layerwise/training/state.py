@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, final
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..engines import ReferenceEngine, Source
 from ..errors import InputError, SpecificationError, check_number
 from ..network import Network, Parameters
-from ..network.inputs import check_inputs, check_targets, check_weights
+from ..network.inputs import check_inputs, check_parameters, check_targets, check_weights
 from ..network.propagation import Training
 from ..network.steps import Batch, train_step
 from ..network.trace import check_rows_for_normalisation
@@ -22,15 +22,13 @@ from ..ops import Purpose, Vocabulary
 from ..rules.penalties import Penalty
 from ..rules.schedules import Progress, Schedule
 from ..rules.schedules import schedule as schedule_named
-from ..rules.updates import Adam, Update
-from ..rules.updates import update as update_named
-from .evaluation import evaluate, metric_of, spread
+from ..rules.updates import Update
+from .evaluation import Evaluation, evaluate, metric_of, spread
 from .history import History, Record
+from .settings import Order, Settings, check_batch_size, check_dtype, chosen_update
 from .stopping import EarlyStopping, Monitor
 
 Array = npt.NDArray[Any]
-#: The order of the rows: a function of the epoch (0, 1, ...), or one row of positions for each epoch.
-Order = Callable[[int], Array] | Sequence[Any] | Array
 
 
 @dataclass(frozen=True)
@@ -43,24 +41,6 @@ class StepResult:
     objective: float
     gradient_norm: float
     rate: float
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to train; see `start`."""
-
-    update: Update
-    schedule: Schedule
-    penalty: Penalty
-    batch_size: int | None
-    epochs: int | None
-    steps_per_epoch: int | None
-    dtype: np.dtype[Any]
-    seed: int
-    shuffle: bool
-    order: Order | None
-    weight_mean: float | Literal["as given"] | None
-    exact_train_loss: bool
 
 
 @dataclass(frozen=True)
@@ -199,13 +179,14 @@ class TrainingState:
             )  # fmt: skip
         batch = Source(X, y, None if w is None else w / mean).gather(slice(None), self.settings.dtype)
         rate = self.rate
-        loss, score, penalty, norm = self._update(ReferenceEngine(self.settings.dtype).ops, *batch, places)
+        objective, loss, score, penalty, norm = self._update(ReferenceEngine(self.settings.dtype).ops, *batch, places)
         metric = metric_of(self.network, score, spread(self.network, Source(X, y), np.arange(len(X))))
-        return StepResult(loss, metric, penalty, loss + penalty, norm, rate)
+        return StepResult(loss, metric, penalty, objective, norm, rate)
 
     def _update(
         self, ops: Vocabulary, X: Array, y: Array, weights: Array | None, rows: Array
-    ) -> tuple[float, float, float, float]:
+    ) -> tuple[float, float, float, float, float]:
+        """Make one update; return the objective, loss, score, penalty and norm of the gradient before it."""
         update, rate = self.settings.update, self.rate
         dropout = {k: layer.dropout for k, layer in enumerate(self.network.layers, 1) if layer.dropout > 0}
         computed, squared_norm = train_step(
@@ -215,14 +196,15 @@ class TrainingState:
         )  # fmt: skip
         self.steps += 1
         penalty = 0.0 if computed.penalty is None else float(computed.penalty[0])
-        return float(computed.loss[0]), float(computed.score[0]), penalty, math.sqrt(float(squared_norm[0]))
+        loss, norm = float(computed.loss[0]), math.sqrt(float(squared_norm[0]))
+        return loss + penalty, loss, float(computed.score[0]), penalty, norm
 
     def order_of(self, epoch: int, rows: Array) -> Array:
         """Return the order in which an epoch (0, 1, ...) goes through the rows, by the seed and the epoch."""
         given = self.settings.order
         if given is not None:
-            order = np.asarray(given(epoch) if callable(given) else given[epoch % len(given)])
-            if order.ndim != 1 or order.dtype.kind not in "iu" or not np.isin(order, rows).all():
+            order = np.asarray(given(epoch) if callable(given) else given[epoch % len(given)] if len(given) else [])
+            if order.ndim != 1 or not len(order) or order.dtype.kind not in "iu" or not np.isin(order, rows).all():
                 raise InputError(
                     where="order", expected="positions of training rows", got=f"{order.shape} of {order.dtype}",
                     remedy="give one row of positions an epoch",
@@ -271,19 +253,22 @@ class TrainingState:
             return False
         if self.position < len(self.order):
             return True
-        finite = bool(np.isfinite(self.parameters.vector).all())
-        if finite:
-            self._finish_epoch(data, spent, started)
-        return finite
+        theta = self.parameters
+        if not (np.isfinite(theta.vector).all() and np.isfinite(theta.statistics).all()):
+            return False
+        validation = None
+        if data.validation is not None:
+            validation = evaluate(self.network, theta, data.validation, data.validation_rows)
+            if not math.isfinite(validation.loss):
+                return False
+        self._finish_epoch(data, validation, spent, started)
+        return True
 
-    def _finish_epoch(self, data: TrainingData, spent: float, started: float) -> None:
-        loss, score, penalty, norm = self._partial
+    def _finish_epoch(self, data: TrainingData, validation: Evaluation | None, spent: float, started: float) -> None:
+        objective, loss, score, penalty, norm = self._partial
         exact = (
             evaluate(self.network, self.parameters, data.source, data.rows) if self.settings.exact_train_loss else None
         )
-        validation = None
-        if data.validation is not None:
-            validation = evaluate(self.network, self.parameters, data.validation, data.validation_rows)
         self.epoch, self.position, self.order = self.epoch + 1, 0, None
         if validation is not None and self.early_stopping.see(
             self.epoch, validation.loss, validation.metric, self.parameters
@@ -293,11 +278,19 @@ class TrainingState:
         self.history.append(Record(
             epoch=self.epoch, steps=self.steps, rate=self.rate_at(self.steps - 1), train_loss=loss,
             train_metric=metric_of(self.network, score, spread(self.network, data.source, data.rows)),
-            penalty=penalty, objective=loss + penalty, gradient_norm=norm,
+            penalty=penalty, objective=objective, gradient_norm=norm,
             exact_train_loss=exact.loss if exact else None,
             validation_loss=validation.loss if validation else None,
             validation_metric=validation.metric if validation else None, seconds=self.seconds,
         ))  # fmt: skip
+
+    def return_to(self, parameters: Parameters) -> None:
+        """Go back to the parameters of the last epoch, after a divergence; the update's memory starts afresh."""
+        self.parameters.vector[...] = parameters.vector
+        self.parameters.statistics[...] = parameters.statistics
+        for memory in self.update_state.values():
+            memory[...] = self.settings.update.initial_memory
+        self.position, self.order = 0, None
 
 
 def batch_bounds(n: int, batch_size: int | None, net: Network) -> list[tuple[int, int]]:
@@ -364,26 +357,17 @@ def start(
     SpecificationError
         If a setting cannot be.
     """
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise SpecificationError(
-            where="dtype", expected="float32 or float64", got=str(np.dtype(dtype)), remedy="choose one of them"
-        )
-    if batch_size != "all":
-        check_number("batch_size", batch_size, at_least=1, whole=True)
+    check_dtype(dtype)
+    check_batch_size(batch_size)
     for name, number in (("epochs", epochs), ("steps_per_epoch", steps_per_epoch)):
         if number is not None:
             check_number(name, number, at_least=1, whole=True)
     check_number("seed", seed, at_least=0, below=2**64, whole=True)
     if weight_mean is not None and not isinstance(weight_mean, str):
         check_number("weight_mean", weight_mean, above=0)
-    if initial is not None and initial.network != net:
-        raise SpecificationError(
-            where="initial",
-            expected="parameters of the same network",
-            got=repr(initial),
-            remedy="initialize this network",
-        )
-    chosen = _chosen_update(update)
+    if initial is not None:
+        check_parameters(initial, net, "initial")
+    chosen = chosen_update(update)
     if penalty is not None and not isinstance(penalty, Penalty):
         raise SpecificationError(
             where="penalty", expected="lw.L2(strength), lw.L1(strength) or their sum", got=repr(penalty),
@@ -395,20 +379,10 @@ def start(
         steps_per_epoch=steps_per_epoch, dtype=np.dtype(dtype), seed=int(seed), shuffle=shuffle, order=order,
         weight_mean=weight_mean, exact_train_loss=exact_train_loss,
     )  # fmt: skip
-    parameters = (net.initialize(seed) if initial is None else initial).astype(dtype)
+    parameters = net.initialize(seed, dtype)
+    if initial is not None:
+        parameters.vector[...], parameters.statistics[...] = initial.vector, initial.statistics
     memory = {name: np.full(net.n_parameters, chosen.initial_memory, dtype) for name in chosen.memory}
     return TrainingState(
         net, settings, parameters, memory, EarlyStopping(monitor, patience, min_improvement), History(net.output.metric)
-    )
-
-
-def _chosen_update(update: str | Update | None) -> Update:
-    if update is None:
-        return Adam()
-    if isinstance(update, str):
-        return update_named(update)
-    if isinstance(update, Update):
-        return update
-    raise SpecificationError(
-        where="update", expected="an update such as lw.SGD(0.1), or a name", got=repr(update), remedy="give one of them"
     )

@@ -1,0 +1,250 @@
+"""Output functions with their losses: values, every gradient between them, and large pre-activations."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+
+import mpmath
+import numpy as np
+import pytest
+from scipy import special
+
+from layerwise.ops import NumpyOps
+from layerwise.rules.outputs import TABLE, output
+
+OUTPUTS = pytest.mark.parametrize("o", TABLE.values(), ids=TABLE)
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+OPS = NumpyOps()
+LARGE = np.array([[1e4, -1e4, 0.0], [1e4, 1e4, 1e4], [-1e4, -1e4, -1e4], [0.0, 1.0, 1e4], [-1e4, 1e4, 1e4]])
+
+
+def targets(o, n, C, seed=0):
+    """Targets of the kind that the output expects."""
+    generator = np.random.default_rng([seed, n, C])
+    if o.target == "classes":
+        return generator.integers(0, C, n)
+    return generator.integers(0, 2, (n, C)) * 1.0 if o.target == "labels" else generator.normal(size=(n, C))
+
+
+def from_f(o, f, y):
+    """The loss of one row as the course writes it, of f; in whatever numbers f has."""
+    if o.name == "softmax":
+        return -mpmath.log(f[int(y)])
+    if o.name == "sigmoid":
+        return -mpmath.fsum(mpmath.log(p if t else 1 - p) for p, t in zip(f, y, strict=True))
+    assert o.name == "identity", "a new output needs its loss here"
+    return mpmath.fsum((p - float(t)) ** 2 for p, t in zip(f, y, strict=True)) / 2
+
+
+def with_digits(o, a, y, digits=60):
+    """Every row's loss through f, with so many digits that f may be near to 0 or 1."""
+    losses = []
+    with mpmath.workdps(digits):
+        for row, t in zip(a, y, strict=True):
+            numbers = [mpmath.mpf(float(x)) for x in row]
+            e = [mpmath.exp(x - max(numbers)) for x in numbers]
+            f = {
+                "softmax": lambda e=e: [x / mpmath.fsum(e) for x in e],
+                "sigmoid": lambda numbers=numbers: [1 / (1 + mpmath.exp(-x)) for x in numbers],
+            }.get(o.name, lambda numbers=numbers: numbers)()
+            losses.append(float(from_f(o, f, t)))
+    return np.array(losses)[:, None]
+
+
+# --- f ----------------------------------------------------------------------------------------------------------------
+
+
+@DTYPES
+def test_softmax_is_a_distribution(rows, dtype):
+    a = np.vstack([3 * rows(50, 3), LARGE]).astype(dtype)
+    f = output("softmax").forward(NumpyOps(dtype), a)
+    assert f.dtype == dtype
+    assert f.min() >= 0
+    np.testing.assert_allclose(f.sum(axis=1), 1, rtol=4 * np.finfo(dtype).eps)
+    exact = special.softmax(a.astype(np.float64), axis=1)
+    np.testing.assert_allclose(f, exact, rtol=30 * np.finfo(dtype).eps, atol=1e-45)
+
+
+def test_softmax_does_not_see_a_common_shift(rows):
+    a, forward = rows(6, 4), output("softmax").forward
+    np.testing.assert_allclose(forward(OPS, a + 5e3), forward(OPS, a), rtol=1e-11)
+
+
+@DTYPES
+def test_sigmoid_is_the_chance_of_each_label(rows, dtype):
+    a = np.vstack([3 * rows(50, 3), LARGE]).astype(dtype)
+    f = output("sigmoid").forward(NumpyOps(dtype), a)
+    assert f.dtype == dtype
+    np.testing.assert_allclose(f, special.expit(a.astype(np.float64)), rtol=8 * np.finfo(dtype).eps, atol=1e-45)
+
+
+def test_identity_is_the_preactivation(rows):
+    np.testing.assert_array_equal(output("identity").forward(OPS, rows(4, 3)), rows(4, 3))
+
+
+# --- l ----------------------------------------------------------------------------------------------------------------
+
+
+@DTYPES
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 15.0])
+@OUTPUTS
+def test_the_loss_is_that_of_f(rows, o, scale, dtype):
+    a = (scale * rows(60, 3)).astype(dtype)
+    y = targets(o, 60, 3)
+    losses = o.losses(NumpyOps(dtype), a, y if o.target == "classes" else y.astype(dtype))
+    assert losses.dtype == dtype
+    assert losses.shape == (60, 1)
+    exact = with_digits(o, a, y if o.target == "classes" else y.astype(dtype))
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(losses, exact, rtol=8 * eps, atol=4 * eps)
+
+
+@DTYPES
+def test_the_loss_of_a_sure_right_answer_keeps_its_digits(dtype):
+    """For hard labels the large terms of log(1 + e^a) - y a cancel before they are rounded."""
+    a = np.array([[5.0], [10.0], [17.0], [30.0], [80.0], [-5.0], [-10.0], [-17.0], [-30.0], [-80.0]], dtype)
+    y = (a > 0).astype(dtype)
+    losses = output("sigmoid").losses(NumpyOps(dtype), a, y)
+    np.testing.assert_allclose(losses, with_digits(output("sigmoid"), a, y), rtol=4 * np.finfo(dtype).eps)
+
+
+def test_the_loss_of_undecided_labels(rows):
+    a, y = rows(20, 2), np.random.default_rng(0).uniform(size=(20, 2))
+    f = special.expit(a)
+    expected = -(y * np.log(f) + (1 - y) * np.log(1 - f)).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(output("sigmoid").losses(OPS, a, y), expected, rtol=1e-14)
+
+
+@DTYPES
+@OUTPUTS
+def test_large_preactivations_do_no_harm(o, dtype):
+    ops, a = NumpyOps(dtype), LARGE.astype(dtype)
+    for seed in range(2):
+        y = targets(o, len(a), 3, seed)
+        y = y if o.target == "classes" else y.astype(dtype)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            f, losses = o.forward(ops, a), o.losses(ops, a, y)
+            grad_a = o.loss_gradient_at_preactivation(ops, f, y)
+            scores = o.scores(ops, a, y)
+            o.loss_gradient_at_output(ops, f, y)  # may be infinite: f_y is 0 here and there
+        assert {f.dtype, losses.dtype, grad_a.dtype, scores.dtype} == {np.dtype(dtype)}
+        for array in (f, losses, grad_a, scores):
+            assert np.isfinite(array).all()
+        np.testing.assert_allclose(losses, with_digits(o, a, y, digits=5000), rtol=1e-6, atol=1e-30)
+
+
+def test_the_loss_of_a_hopeless_answer_is_the_distance_of_the_preactivations():
+    losses = output("softmax").losses(OPS, np.array([[1e4, -1e4], [0.0, 1e4]]), np.array([1, 0]))
+    np.testing.assert_array_equal(losses, [[2e4], [1e4]])
+
+
+# --- gradients --------------------------------------------------------------------------------------------------------
+
+
+@OUTPUTS
+def test_gradient_at_the_preactivation_against_differences(rows, gradient, o):
+    a, y = 2 * rows(4, 3), targets(o, 4, 3)
+    numeric = gradient(lambda a: o.losses(OPS, a, y).sum(), a)
+    analytic = o.loss_gradient_at_preactivation(OPS, o.forward(OPS, a), y)
+    np.testing.assert_allclose(analytic, numeric, rtol=1e-7, atol=1e-9)
+
+
+@OUTPUTS
+def test_gradient_at_the_output_against_differences_of_the_loss_of_f(rows, o):
+    """The entries of f move freely, off the simplex too: so the course means its partial derivatives."""
+    f, y = o.forward(OPS, rows(4, 3)), targets(o, 4, 3)
+    analytic = o.loss_gradient_at_output(OPS, f, y)
+    with mpmath.workdps(50):
+        step = mpmath.mpf(10) ** -20
+        for i, c in np.ndindex(4, 3):
+            above, below = ([mpmath.mpf(x) for x in f[i]] for _ in range(2))
+            above[c] += step
+            below[c] -= step
+            numeric = float((from_f(o, above, y[i]) - from_f(o, below, y[i])) / (2 * step))
+            assert analytic[i, c] == pytest.approx(numeric, rel=1e-14)
+
+
+@OUTPUTS
+def test_the_chain_rule_through_o(rows, o):
+    """grad_a = (do/da)' grad_f: course-map row 16 follows from row 15."""
+    a, y = 2 * rows(30, 4), targets(o, 30, 4)
+    f = o.forward(OPS, a)
+    chained = o.backward(OPS, f, o.loss_gradient_at_output(OPS, f, y))
+    np.testing.assert_allclose(chained, o.loss_gradient_at_preactivation(OPS, f, y), rtol=1e-12, atol=1e-14)
+
+
+@OUTPUTS
+def test_backward_is_the_transposed_jacobian_of_o(rows, gradient, o):
+    a, grad_f = rows(3, 4), rows(3, 4, seed=1)
+    numeric = gradient(lambda a: np.sum(grad_f * o.forward(OPS, a)), a)
+    np.testing.assert_allclose(o.backward(OPS, o.forward(OPS, a), grad_f), numeric, rtol=1e-7, atol=1e-9)
+
+
+def test_the_gradients_of_the_course_by_hand():
+    f, y = np.array([[0.25, 0.5, 0.25]]), np.array([1])
+    softmax = output("softmax")
+    np.testing.assert_array_equal(softmax.loss_gradient_at_output(OPS, f, y), [[0, -2, 0]])
+    np.testing.assert_array_equal(softmax.loss_gradient_at_preactivation(OPS, f, y), [[0.25, -0.5, 0.25]])
+    yes = np.array([[1.0, 0.0, 1.0]])
+    sigmoid = output("sigmoid")
+    np.testing.assert_allclose(sigmoid.loss_gradient_at_output(OPS, f, yes), [[-4, 2, -4]], rtol=1e-15)
+    np.testing.assert_array_equal(sigmoid.loss_gradient_at_preactivation(OPS, f, yes), [[-0.75, 0.5, -0.75]])
+
+
+def test_where_f_y_is_zero_only_that_entry_is_infinite():
+    f, y = np.array([[0.0, 1.0, 0.0]]), np.array([2])
+    np.testing.assert_array_equal(output("softmax").loss_gradient_at_output(OPS, f, y), [[0, 0, -np.inf]])
+    labels = np.array([[1.0, 1.0, 0.0]])
+    np.testing.assert_array_equal(output("sigmoid").loss_gradient_at_output(OPS, f, labels), [[-np.inf, -1, 1]])
+
+
+@OUTPUTS
+def test_rows_do_not_see_each_other(rows, o):
+    a, y = rows(5, 3), targets(o, 5, 3)
+    f = o.forward(OPS, a)
+    for i in range(5):
+        one = slice(i, i + 1)
+        np.testing.assert_array_equal(o.forward(OPS, a[one]), f[one])
+        np.testing.assert_array_equal(o.losses(OPS, a[one], y[one]), o.losses(OPS, a, y)[one])
+
+
+# --- scores -----------------------------------------------------------------------------------------------------------
+
+
+def test_scores_of_softmax_share_ties():
+    a = np.array([[1.0, 3.0, 2.0], [1.0, 3.0, 2.0], [2.0, 2.0, 1.0], [2.0, 2.0, 1.0], [0.0, 0.0, 0.0]])
+    scores = output("softmax").scores(OPS, a, np.array([1, 2, 0, 2, 1]))
+    np.testing.assert_allclose(scores, [[1], [0], [1 / 2], [0], [1 / 3]], rtol=1e-15)
+
+
+def test_scores_of_sigmoid_count_labels():
+    a = np.array([[1.0, -1.0], [1.0, -1.0], [0.0, 3.0], [0.0, 0.0]])
+    y = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [0.0, 1.0]])
+    np.testing.assert_array_equal(output("sigmoid").scores(OPS, a, y), [[1], [0], [0.75], [0.5]])
+
+
+def test_scores_of_identity_are_squared_errors():
+    a, y = np.array([[1.0, 2.0], [0.0, 0.0]]), np.array([[0.0, 4.0], [0.0, 0.0]])
+    np.testing.assert_array_equal(output("identity").scores(OPS, a, y), [[5], [0]])
+
+
+# --- choosing one -----------------------------------------------------------------------------------------------------
+
+
+@OUTPUTS
+def test_a_name_stands_for_its_row(o):
+    assert output(o.name) is output(o.name.upper()) is output(o) is o
+    assert o.loss
+    assert (o.target, o.metric) in itertools.product(("classes", "labels"), ("accuracy",)) or o.metric == "r2"
+
+
+def test_synonyms():
+    assert output("linear") is TABLE["identity"]
+    assert output("logistic") is TABLE["sigmoid"]
+
+
+@pytest.mark.parametrize("choice", ["soft", "relu", "", None, 3])
+def test_an_unknown_name_lists_all(refused, choice):
+    refused(lambda: output(choice), repr(choice), *TABLE)

@@ -1,0 +1,71 @@
+"""What the tests of training share."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from layerwise.errors import LayerwiseError
+from layerwise.network import Network
+
+Refuses = Callable[..., AbstractContextManager[None]]
+Sample = Callable[..., tuple[np.ndarray, np.ndarray]]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets; the test is skipped where there is none."""
+    folder = Path(os.environ.get("LAYERWISE_DATA") or Path(__file__).parents[3] / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no data sets in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def refuses() -> Refuses:
+    """A block that must raise an error of exactly this kind, on one line, with all the given pieces."""
+
+    @contextmanager
+    def block(kind: type[LayerwiseError], *pieces: str) -> Iterator[None]:
+        with pytest.raises(kind) as caught:
+            yield
+        error = caught.value
+        assert type(error) is kind
+        assert "\n" not in str(error)
+        for piece in (error.expected, error.got, error.remedy, *pieces):
+            assert piece
+            assert piece in str(error)
+
+    return block
+
+
+@pytest.fixture(scope="session")
+def sample() -> Sample:
+    """Rows, and targets that depend on them in one way for every seed, for any output."""
+
+    def draw(net: Network, n: int = 23, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        X = np.random.default_rng(seed).normal(size=(n, net.inputs))
+        f = np.tanh(X @ np.random.default_rng(99).normal(size=(net.inputs, net.outputs)) * 2)
+        if net.output.target == "classes":
+            return X, f.argmax(axis=1)
+        return X, (f > 0).astype(float) if net.output.target == "labels" else f
+
+    return draw
+
+
+@pytest.fixture
+def usual_handler() -> Iterator[None]:
+    """Ctrl-C as Python sets it up, whatever runs the tests; and it must be so again afterwards."""
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
