@@ -52,6 +52,7 @@ _HOME = {
     "TrainingState": "training.state",
     "History": "training.history",
     "load": "storage",
+    "save": "storage",
     "LayerwiseError": "errors",
     "DivergenceError": "errors",
 }
@@ -91,7 +92,7 @@ if TYPE_CHECKING:
     from .rules.penalties import L1, L2, Penalty
     from .rules.schedules import Constant, Cosine, CosLog4, InverseTime, StepDecay
     from .rules.updates import SGD, Adagrad, Adam, AdamW, OwnUpdate, RMSProp
-    from .storage import load
+    from .storage import load, save
     from .training.fit import Model, fit
     from .training.history import History
     from .training.state import TrainingState, start

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .errors import InputError, SpecificationError
+from .errors import InputError, SpecificationError, check_number
 from .network import Network, Parameters
 from .network.inputs import check_inputs, check_parameters, check_targets, check_weights
 from .network.parameters import views
@@ -18,7 +18,7 @@ from .network.trace import training_of
 from .ops import NumpyOps, TangentOps
 from .ops.tangent import Dual
 from .rules.outputs import softmax_loss_gradient_at_output, softmax_loss_gradient_at_preactivation
-from .rules.penalties import Penalty, penalty_forward
+from .rules.penalties import Penalty, as_penalty, penalty_forward
 
 Array = npt.NDArray[Any]
 Mode = Literal["predict", "train"]
@@ -103,7 +103,7 @@ class GradientCheck:
         The largest error of all arrays.
     relative_error : dict of str to float
         For each array (W1, b1, ...): max|numeric - analytic| / max|gradient|, where the denominator is at least a
-        hundredth of the largest entry of the whole gradient.
+        hundredth of the largest entry of the whole gradient. Infinite where a derivative is NaN or infinite.
     numeric, analytic : array (P,)
         Central differences of the reported objective, and the backward pass.
     skipped : tuple of int
@@ -172,10 +172,14 @@ def check_gradient(
             if len({kinked for kinked, _ in pieces}) > 1:  # else the pieces meet smoothly, and the last step is fine
                 skipped.append(i)
                 numeric[i] = analytic[i]
-    scale = max(float(np.abs(analytic).max()), float(np.abs(numeric).max()))
+    finite = np.isfinite(analytic) & np.isfinite(numeric)
+    scale = float(np.abs(np.concatenate([analytic[finite], numeric[finite]])).max(initial=0.0))
     errors = {}
     for segment in net.segments:
         part = slice(segment.start, segment.stop)
+        if not (np.isfinite(analytic[part]).all() and np.isfinite(numeric[part]).all()):
+            errors[f"{segment.name}{segment.k}"] = float("inf")
+            continue
         own = max(float(np.abs(analytic[part]).max()), float(np.abs(numeric[part]).max()), FLOOR * scale)
         difference = float(np.abs(numeric[part] - analytic[part]).max())
         errors[f"{segment.name}{segment.k}"] = difference / own if own > 0 else difference
@@ -311,16 +315,14 @@ def _batch(
     training: Training | None = training_of(net, len(X), mode, key)
     relative = None if w is None else (w / mean)[:, None]
     y = y if net.output.target == "classes" else y.astype(np.float64)
-    return Batch(X, y, relative, training), [term.strength for term in penalty.terms] if penalty else []
+    return Batch(X, y, relative, training), [term.strength for term in as_penalty(penalty).terms]
 
 
 def _output_gradients(
     net: Network, theta: Parameters, X: Any, output: int | None, to_input: bool = False
 ) -> list[tuple[Values, Gradients]]:
-    if output is not None and not 0 <= output < net.outputs:
-        raise SpecificationError(
-            where="output", expected=f"an output 0 to {net.outputs - 1}", got=repr(output), remedy="choose one of them"
-        )
+    if output is not None:
+        check_number("output", output, at_least=0, below=net.outputs, whole=True)
     check_parameters(theta, net)
     dtype = theta.vector.dtype
     ops = NumpyOps(dtype)

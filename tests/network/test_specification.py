@@ -36,7 +36,7 @@ def test_no_hidden_layer():
     net = Network(3, [], 2)
     assert (net.L, net.sizes, net.n_parameters) == (0, (3, 2), 8)
     assert names(net) == ["W1", "b1"]
-    assert Network(3, outputs=2) == net
+    assert Network(3, layers=(), outputs=2) == net
 
 
 def test_canonical_order():
@@ -210,6 +210,12 @@ def test_each_layer_is_drawn_by_its_own_rule():
     assert theta.W[1].std() == pytest.approx(math.sqrt(2 / 400), rel=0.02)
     assert (theta.W[2] == 0.25).all()
     assert (theta.W[3] == 0).all()
+
+
+def test_layers_of_one_shape_are_drawn_apart():
+    theta = Network(6, [6, 6], 6, output="identity").initialize(seed=0)
+    assert (theta.W[1] != theta.W[2]).all()
+    assert (theta.W[2] != theta.W[3]).all()
 
 
 def test_seeds():

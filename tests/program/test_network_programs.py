@@ -6,6 +6,7 @@ import pytest
 import layerwise as lw
 from layerwise.errors import SpecificationError
 from layerwise.network.programs import PROGRAMS
+from layerwise.network.propagation import dropout_probabilities
 from layerwise.ops import NumpyOps
 from layerwise.rules.penalties import Penalty
 from layerwise.rules.updates import TABLE, Update
@@ -34,7 +35,7 @@ def data(net: lw.Network, dtype: str):
 def buffers_of(net: lw.Network, theta: lw.Parameters) -> dict:
     """The arrays of theta under the names that programs give them; written in place."""
     given = {f"{s.name}^({s.k})": getattr(theta, s.name)[s.k] for s in (*net.segments, *net.statistic_segments)}
-    return given | {f"p^({k})": layer.dropout for k, layer in enumerate(net.layers, 1)}
+    return given | {f"p^({k})": p for k, p in dropout_probabilities(net).items()}
 
 
 def scalars_of(update: Update, t: int, penalty: Penalty) -> dict:
@@ -131,3 +132,13 @@ def test_every_program_prints_every_buffer(program, name):
 def test_an_unknown_program_lists_all():
     with pytest.raises(SpecificationError, match="expected one of train_step, loss_and_gradient, update"):
         NETWORKS["plain"].program("train")
+
+
+def test_two_penalties_of_one_name():
+    net = NETWORKS["plain"]
+    X, y = data(net, "float64")
+    theta = net.initialize(2)
+    penalty = lw.L2(0.3) + lw.L2(0.2)
+    given = buffers_of(net, theta) | {"h^(0)": X, "y": y, "lambda_l2": 0.3, "lambda_l2_2": 0.2}
+    results = net.program("loss_and_gradient", penalty=penalty).run(NumpyOps(), given)
+    assert np.isclose(results["penalty"][0], net.trace(theta, X, y, penalty=penalty).penalty, rtol=1e-14)

@@ -121,3 +121,19 @@ def test_two_values_of_one_label_stay_apart(recorder, matrix):
     recorder.label(second, "s")
     program = recorder.program("p", {"one": first, "two": second})
     assert len({value for _, value in program.outputs}) == 2
+
+
+def test_a_name_twice_is_refused(recorder, matrix):
+    with pytest.raises(SpecificationError, match="buffer: expected a name for each buffer, got 'h' twice"):
+        recorder.buffer("h", (3,), "parameter")
+
+
+def test_rows_that_are_split_and_joined(recorder, matrix):
+    W = recorder.buffer("W", (4, 6), "parameter")
+    assert recorder.split_columns(W, 2).shape == (8, 3)
+    six = recorder.split_columns(recorder.split_columns(matrix, 2), 3)
+    assert six.shape == ("6n", 1)
+    assert recorder.join_columns(six, 3).shape == ("2n", 3)
+    assert recorder.join_columns(six, 6).shape == ("n", 6)
+    with pytest.raises(SpecificationError, match="join_columns"):
+        recorder.join_columns(six, 4)

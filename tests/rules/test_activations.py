@@ -138,6 +138,15 @@ def test_large_numbers_do_no_harm(row, dtype):
     np.testing.assert_allclose(differentiated, slope, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", ["sigmoid", "softplus", "silu"])
+def test_the_left_tail_keeps_its_digits(name):
+    """Both g and its derivative fall to 1e-44 there, far below the rounding of 1."""
+    tail = np.array([-100.0, -70.0, -40.0])
+    h, slope = values(TABLE[name], tail)
+    np.testing.assert_allclose(h, exactly(TEXTBOOK[name], tail), rtol=1e-14)
+    np.testing.assert_allclose(slope, exactly(sympy.diff(TEXTBOOK[name], a), tail), rtol=1e-13)
+
+
 @ROWS
 def test_float32_is_float64_rounded(row):
     points = NEAR.astype(np.float32)

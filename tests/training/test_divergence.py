@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 
 import numpy as np
 import pytest
@@ -128,3 +130,18 @@ def test_training_can_go_on_with_a_lower_rate(sample):
 def test_the_model_survives_a_pickle(sample):
     error = pickle.loads(pickle.dumps(diverged(NET, *sample(NET), update=lw.SGD(1e4))))
     assert error.model is not None
+
+
+@pytest.mark.parametrize("update", [lw.SGD(30.0), lw.Adam(1e20)], ids=["SGD", "Adam"])
+def test_the_model_is_ready_to_use(update, sample):
+    net = Network(4, [6], 2, output="identity")
+    X, y = sample(net)
+    model = diverged(net, X, y, update=update, batch_size="all").model
+    assert np.isfinite(model.evaluate(X, y).loss)
+
+
+def test_ctrl_c_after_an_update_that_overflowed(sample, usual_handler):
+    X, y = sample(NET)
+    press = {"progress": lambda state: os.kill(os.getpid(), signal.SIGINT)}
+    model = lw.fit(NET, X, 100 * y, update=lw.SGD(3e38), batch_size=5, epochs=3, **press)
+    assert np.isfinite(model.parameters.vector).all()

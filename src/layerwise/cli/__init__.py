@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from typing import Final
+
+INTERRUPTED: Final = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,19 +24,27 @@ def main(arguments: list[str] | None = None) -> int:
 
     try:
         result = app(args=arguments, prog_name="layerwise", standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
     except Exit as done:
-        return done.exit_code
+        code = done.exit_code
     except TyperException as problem:
-        return _refuse(f"{problem.format_message().rstrip('.')}; see layerwise --help")
+        message = problem.format_message().rstrip(".")
+        if not message:  # no arguments at all: the help has been printed
+            return 2
+        command = getattr(getattr(problem, "ctx", None), "command_path", "layerwise")
+        return _refuse(f"{message}; see {command} --help")
     except LayerwiseError as problem:
         return _refuse(str(problem))
+    except MemoryError as problem:
+        got = str(problem) or "more than there is"
+        return _refuse(f"expected data and a network that fit into memory, got {got}; use fewer units or columns")
+    except OSError as problem:  # files of data and models have errors of their own, so this is about the output
+        return _refuse(f"expected to be able to write the output, got {problem}; check where it goes")
     except (Abort, KeyboardInterrupt):
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # typer makes this of Ctrl-C
         print("layerwise: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; there is nobody to tell
-        return 141
+    return code
 
 
 def _refuse(message: str) -> int:
@@ -42,4 +54,9 @@ def _refuse(message: str) -> int:
 
 def run() -> None:
     """Run a command and exit with its code."""
-    sys.exit(main())
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names may have letters that a console has not
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # while still importing
+        sys.exit(INTERRUPTED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from ..errors import SpecificationError, closest
+from ..errors import SpecificationError, check_number, closest
 from ..gradients import check_gradient
 from ..network import Network
 from ..rules import activations, outputs
@@ -55,11 +56,13 @@ def gradient_error(activation: str, output: str, kind: str, penalty: str, seed: 
         check_gradient(net, theta, X, y, PENALTIES[penalty], weights, mode, seed)
         for weights in (None, generator.random(ROWS))
     ]
-    return max(float("inf") if check.skipped else check.max_relative_error for check in checks)
+    return float(np.max([np.inf if check.skipped else check.max_relative_error for check in checks]))  # NaN stays NaN
 
 
 def diagnose(
-    what: Annotated[str, typer.Argument(help="gradients: check every rule's gradient by finite differences.")],
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help="gradients: check every rule's gradient by finite differences.")
+    ],
     seed: Annotated[int, typer.Option(help="For the small networks and data.")] = 0,
 ) -> None:
     """Check every activation x output x layer kind x penalty by finite differences of the reported loss, in float64.
@@ -74,13 +77,14 @@ def diagnose(
         raise SpecificationError(
             where="diagnose", expected="gradients", got=repr(what), remedy=closest(what, ["gradients"])
         )
+    check_number("--seed", seed, at_least=0, whole=True)
     combinations = list(itertools.product(activations.TABLE, outputs.TABLE, KINDS, PENALTIES))
     console = Console(stderr=True)
     findings = [
         Finding(*names, gradient_error(*names, seed))
         for names in track(combinations, "checking gradients", console=console, disable=not console.is_terminal)
     ]
-    worst = max(findings, key=lambda finding: finding.error)
+    worst = max(findings, key=lambda finding: (math.isnan(finding.error), finding.error))
     shown = Console()
     shown.print(_table(findings))
     shown.print(
@@ -101,6 +105,6 @@ def _table(findings: list[Finding]) -> Table:
     keyed = {(f.activation, f.output, f.kind, f.penalty): f.error for f in findings}
     for activation, output, kind in dict.fromkeys((f.activation, f.output, f.kind) for f in findings):
         errors = [keyed[activation, output, kind, penalty] for penalty in PENALTIES]
-        style = None if max(errors) < LIMIT else "bold red"
+        style = None if all(error < LIMIT for error in errors) else "bold red"
         table.add_row(activation, output, kind, *(f"{error:.1e}" for error in errors), style=style)
     return table

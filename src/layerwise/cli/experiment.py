@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import operator
 import sys
 import time
 from collections.abc import Callable
@@ -13,17 +16,25 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
-from ..data import DataSet, Preparation, TargetCoding, load, split_rows
-from ..errors import DataError, DivergenceError, MissingExtraError, SpecificationError, check_number, closest
+from ..data import DataSet, Part, Preparation, TargetCoding, load, split_rows
+from ..errors import DataError, MissingExtraError, SpecificationError, check_number, closest
 from ..network import Network
+from ..rules.activations import activation as activation_named
+from ..rules.outputs import output as output_named
 from ..rules.penalties import L1, L2, Penalty
+from ..rules.schedules import schedule as schedule_named
 from ..rules.updates import Update
 from ..rules.updates import update as update_named
+from ..training.batches import batch_bounds
 from ..training.fit import Model, fit
-from ..training.state import TrainingState, batch_bounds
+from ..training.state import TrainingState
 
 Array = npt.NDArray[Any]
+#: Loss and metrics by part; None where there is no number, such as R2 of rows with the same target.
+Results = dict[str, dict[str, float | None]]
 PARTS = ("train", "validation", "test")
+#: More than any memory holds; arrays of even more entries than that are past NumPy.
+MOST_WEIGHTS = 10**13
 
 
 @dataclass(frozen=True)
@@ -92,21 +103,28 @@ def prepare(options: Options) -> Experiment:
     fraction, validation_file = _validation(options.validation)
     data = load(options.data, options.target, test=options.test, validation=validation_file)
     notes = list(data.notes)
-    features, targets, more = _split(data, options, fraction)
+    pool, rows, brought, more = _split(data, options, fraction)
     notes += more
-    wanted: Literal["classes", "numbers"] | None = None
-    if options.output is not None:
-        wanted = "numbers" if options.output in ("identity", "linear") else "classes"
-    coding = TargetCoding.fit(targets["train"], wanted, data.target_name)
+    features: Any = pool.features
+    coding = TargetCoding.fit(pool.target[rows["train"]], _wanted(options), data.target_name)
     if data.kind == "images":
         assert data.image_shape is not None
         assert data.pixel_max is not None
         preparation = Preparation.for_images(data.image_shape, data.pixel_max)
     else:
-        preparation = Preparation.fit(features["train"])
+        preparation = Preparation.fit(features[rows["train"]])
     notes += preparation.notes
-    X = {part: preparation.transform(rows, dtype=options.dtype) for part, rows in features.items() if len(rows)}
-    y = {part: coding.encode(targets[part]) for part in X}
+    # Transformed first and parted then, so that an error names the row of the file.
+    inputs, targets = preparation.transform(features, options.dtype), coding.encode(pool.target)
+    X: dict[str, Array] = {}
+    y: dict[str, Array] = {}
+    for part in PARTS:
+        if part in brought:
+            X[part] = preparation.transform(brought[part].features, options.dtype)
+            y[part] = coding.encode(brought[part].target)
+        elif part in rows:
+            whole = len(rows[part]) == len(pool)
+            X[part], y[part] = (inputs, targets) if whole else (inputs[rows[part]], targets[rows[part]])
     return Experiment(data.name, _network(options, preparation, coding), X, y, preparation, coding, notes)
 
 
@@ -123,13 +141,13 @@ def check_options(options: Options) -> None:
         raise SpecificationError(
             where="--dtype", expected="float32 or float64", got=repr(options.dtype), remedy="choose one of them"
         )
-    Network(1, _hidden(options.hidden), 2, hidden=options.activation, output=options.output or "identity",
-            dropout=options.dropout)  # fmt: skip
+    check_number("--dropout", options.dropout, at_least=0, below=1)
+    check_number("--l2", options.l2, at_least=0)
+    check_number("--l1", options.l1, at_least=0)
+    activation_named(options.activation)
+    _wanted(options)
     update_of(options)
-    _penalty(options)
-    from ..rules.schedules import schedule
-
-    schedule(options.schedule)
+    schedule_named(options.schedule)
 
 
 def run(
@@ -148,26 +166,33 @@ def run(
     )  # fmt: skip
 
 
-def results(experiment: Experiment, model: Model) -> dict[str, dict[str, float]]:
+def results(experiment: Experiment, model: Model) -> Results:
     """Return loss and metrics of every part; regression errors are in the units of the target."""
-    found: dict[str, dict[str, float]] = {}
+    found: Results = {}
     for part in ("test", "validation", "train"):
         if part not in experiment.X:
             continue
         evaluation = model.evaluate(experiment.X[part], experiment.y[part])
         if experiment.target.kind == "classes":
             predicted = predicted_codes(model.predict(experiment.X[part]))
-            found[part] = {"accuracy": float((predicted == experiment.y[part]).mean()), "loss": evaluation.loss}
+            numbers = {"accuracy": float((predicted == experiment.y[part]).mean()), "loss": evaluation.loss}
         else:
             scale = experiment.target.scale
             difference = (model.predict(experiment.X[part])[:, 0].astype(np.float64) - experiment.y[part]) * scale
-            found[part] = {
+            numbers = {
                 "r2": evaluation.metric,
                 "rmse": float(np.sqrt((difference**2).mean())),
                 "mae": float(np.abs(difference).mean()),
                 "loss": evaluation.loss,
             }
+        found[part] = {name: value if math.isfinite(value) else None for name, value in numbers.items()}
     return found
+
+
+def best_epoch(options: Options, model: Model) -> int | None:
+    """Return the epoch whose parameters the model has, if the validation rows chose it; else it has the last ones."""
+    assert model.state is not None
+    return model.state.early_stopping.best_epoch if options.patience else None
 
 
 def predicted_codes(f: Array) -> Array:
@@ -176,7 +201,7 @@ def predicted_codes(f: Array) -> Array:
 
 
 def write(
-    folder: Path, experiment: Experiment, options: Options, model: Model, found: dict[str, dict[str, float]],
+    folder: Path, experiment: Experiment, options: Options, model: Model, found: Results,
     overwrite: bool, command: list[str],
 ) -> str | None:  # fmt: skip
     """Write the model folder with its picture; return why there is no picture, if so."""
@@ -185,7 +210,7 @@ def write(
 
     state = model.state
     assert state is not None
-    best = state.early_stopping.best_epoch if options.patience else None
+    best = best_epoch(options, model)
     files: dict[str, bytes] = {}
     missing = None
     try:
@@ -218,12 +243,6 @@ def describe(net: Network) -> str:
     return "-".join(map(str, net.sizes)) + " " + ", ".join([*names, net.output.name])
 
 
-def explain_divergence(problem: DivergenceError) -> str:
-    """Return a line that says which parameters were kept, or an empty one."""
-    epochs = len(problem.model.history) if problem.model is not None else 0
-    return f"the parameters of epoch {epochs} were kept" if epochs else ""
-
-
 def _validation(given: str) -> tuple[float, str | None]:
     try:
         fraction = float(given)
@@ -238,7 +257,7 @@ def _hidden(given: str) -> list[int]:
         return []
     sizes = []
     for part in given.split(","):
-        if not part.strip().isdigit() or int(part) < 1:
+        if not part.strip().isdecimal() or int(part) < 1:
             raise SpecificationError(
                 where="--hidden", expected="layers of at least 1 unit", got=repr(given),
                 remedy="write 100 or 100,50, or none for no hidden layer",
@@ -254,7 +273,7 @@ def batch_size_of(options: Options, n: int) -> int | Literal["all"]:
         return "all"
     if given == "auto":
         return int(np.clip(2 ** round(np.log2(max(n / 100, 1))), 16, 256))
-    if not given.isdigit() or int(given) < 1:
+    if not given.isdecimal() or int(given) < 1:
         raise SpecificationError(
             where="--batch-size",
             expected="a whole number of at least 1, or all",
@@ -276,56 +295,69 @@ def update_of(options: Options) -> Update:
     return update_named(options.update, options.rate, options.momentum)
 
 
+def _wanted(options: Options) -> Literal["classes", "numbers"] | None:
+    """Return what the chosen output makes of the target; None if the target itself decides."""
+    if options.output is None:
+        return None
+    return "numbers" if output_named(options.output).target == "numbers" else "classes"
+
+
 def _penalty(options: Options) -> Penalty:
     terms = [rule(strength) for rule, strength in ((L2, options.l2), (L1, options.l1)) if strength != 0]
     return sum(terms, Penalty())
 
 
 def _network(options: Options, preparation: Preparation, coding: TargetCoding) -> Network:
-    output = options.output or ("softmax" if coding.kind == "classes" else "identity")
-    outputs = len(coding.classes) if output == "softmax" else 1
-    if output == "sigmoid" and len(coding.classes) != 2:
+    output = output_named(options.output or ("softmax" if coding.kind == "classes" else "identity"))
+    outputs = len(coding.classes) if output.target == "classes" else 1
+    if output.target == "labels" and len(coding.classes) != 2:
         raise SpecificationError(
             where="--output",
             expected="two classes for sigmoid",
             got=str(len(coding.classes)),
             remedy="use --output softmax",
         )
-    return Network(
+    net = Network(
         preparation.n_inputs, _hidden(options.hidden), outputs, hidden=options.activation, output=output,
         dropout=options.dropout, batch_norm=options.batch_norm,
     )  # fmt: skip
+    weights = sum(itertools.starmap(operator.mul, itertools.pairwise(net.sizes)))
+    if weights > MOST_WEIGHTS:
+        raise SpecificationError(
+            where="--hidden", expected=f"a network of at most {MOST_WEIGHTS:.0e} weights", got=f"{weights:.0e}",
+            remedy="use fewer units",
+        )  # fmt: skip
+    return net
 
 
-def _split(data: DataSet, options: Options, fraction: float) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """Return features and targets of every part, and notes."""
+def _split(
+    data: DataSet, options: Options, fraction: float
+) -> tuple[Part, dict[str, Array], dict[str, Part], list[str]]:
+    """Return what is split, the numbers of its rows by part, the parts that need no splitting, and notes."""
+
+    def cleaned(part: Part) -> Part:
+        features, _ = _take_out(part.features, options.group, "--group")
+        return Part(_take_out(features, options.time, "--time")[0], part.target)
+
     brought = dict(data.parts)
     pool = brought.pop("all", None) or brought.pop("train")
-    features, groups = _take_out(pool.features, options.group, "--group")
-    features, times = _take_out(features, options.time, "--time")
-    for part, rest in list(brought.items()):
-        cleaned = _take_out(_take_out(rest.features, options.group, "--group")[0], options.time, "--time")[0]
-        brought[part] = type(rest)(cleaned, rest.target)
-    test = 0.0 if "test" in brought else 0.2
-    validation = 0.0 if "validation" in brought else fraction
+    groups = _take_out(pool.features, options.group, "--group")[1]
+    times = _take_out(pool.features, options.time, "--time")[1]
     coding = None
     if groups is None and times is None:
-        wanted: Literal["numbers"] | None = "numbers" if options.output in ("identity", "linear") else None
-        coding = TargetCoding.fit(pool.target, wanted, data.target_name)
-    strata = None if coding is None else _strata(coding, pool.target)
+        coding = TargetCoding.fit(pool.target, _wanted(options), data.target_name)
     split = split_rows(
-        len(pool), seed=options.seed, test=test, validation=validation, strata=strata, groups=groups, times=times
+        len(pool), seed=options.seed, test=0.0 if "test" in brought else 0.2,
+        validation=0.0 if "validation" in brought else fraction,
+        strata=None if coding is None else _strata(coding, pool.target), groups=groups, times=times,
+    )  # fmt: skip
+    rows = {"train": split.train, "validation": split.validation, "test": split.test}
+    return (
+        cleaned(pool),
+        {part: numbers for part, numbers in rows.items() if len(numbers)},
+        {name: cleaned(part) for name, part in brought.items()},
+        list(split.notes),
     )
-    chosen = {"train": split.train, "validation": split.validation, "test": split.test}
-    parts: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
-    for part, rows in chosen.items():
-        if part in brought:
-            parts[0][part], parts[1][part] = brought[part].features, brought[part].target
-        elif len(rows):
-            whole = len(rows) == len(pool)
-            parts[0][part] = features if whole else features[rows]
-            parts[1][part] = pool.target if whole else pool.target[rows]
-    return *parts, list(split.notes)
 
 
 def _strata(coding: TargetCoding, target: Any) -> Array:

@@ -17,6 +17,8 @@ from ..training.state import TrainingState
 
 #: Epochs shown at once.
 WINDOW = 12
+#: Columns left out, in this order, where the terminal is too narrow for all.
+SPARE = ("rate", "|gradient|", "seconds")
 
 
 class Watcher(Protocol):
@@ -47,16 +49,17 @@ class Lines:
 
     def epoch(self, state: TrainingState) -> None:
         """Print the epoch."""
-        names, cells = columns(state.history), row(state.history[-1])
+        names = columns(state.history)
         if len(state.history) == 1:
-            self._print(names)
-        self._print(cells)
+            self._print(names, names)
+        self._print(row(state.history[-1]), names)
 
     def batch(self, state: TrainingState) -> None:
         """Print nothing within an epoch."""
 
-    def _print(self, cells: list[str]) -> None:
-        self.console.print("  ".join(f"{cell:>10}" for cell in cells), markup=False, highlight=False, soft_wrap=True)
+    def _print(self, cells: list[str], names: list[str]) -> None:
+        line = "  ".join(f"{cell:>{max(len(name), 8)}}" for cell, name in zip(cells, names, strict=True))
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class LiveTable:
@@ -91,11 +94,15 @@ class LiveTable:
 
     def render(self) -> Group:
         """Return the table and the bar."""
+        shown = list(zip(self.names, *map(row, self.records), strict=True))
+        for spare in SPARE:
+            if sum(max(map(len, column)) + 2 for column in shown) > self.live.console.width:
+                shown = [column for column in shown if column[0] != spare]
         table = Table(box=None, header_style="bold", padding=(0, 1))
-        for name in self.names:
+        for name, *_ in shown:
             table.add_column(name, justify="right")
-        for record in self.records:
-            table.add_row(*row(record), style="green" if record.epoch == self.best else None)
+        for record, *cells in zip(self.records, *(column[1:] for column in shown), strict=True):
+            table.add_row(*cells, style="green" if record.epoch == self.best else None)
         return Group(table if self.names else Text(""), self.bar)
 
 
@@ -134,7 +141,7 @@ def watcher(console: Console, quiet: bool, epochs: int, steps_per_epoch: int) ->
     """Return the watcher that suits the console; a live table is left standing when training ends."""
     if quiet:
         yield Silent()
-    elif not console.is_terminal:
+    elif not console.is_terminal or console.is_dumb_terminal:
         yield Lines(console)
     else:
         with Live(console=console, auto_refresh=False, transient=False) as live:

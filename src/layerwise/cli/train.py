@@ -14,14 +14,15 @@ from rich.table import Table
 
 from ..errors import DivergenceError
 from ..storage.atomic import check_place
-from ..storage.model_folder import is_model_folder
+from ..storage.model_folder import foreign_files
 from ..training.fit import Model
 from .experiment import (
     Experiment,
     Options,
+    Results,
     batch_size_of,
+    best_epoch,
     describe,
-    explain_divergence,
     prepare,
     results,
     run,
@@ -36,6 +37,7 @@ DATA, MODEL, RULES, OUTPUT = "Data", "Network", "Training", "Results"
 
 def train(
     data: Annotated[str, typer.Argument(
+        metavar="DATA",
         help="digits, iris, wine, breast-cancer or diabetes; a CSV, Parquet or Arrow file; a folder of IDX files or of "
         "the course's digit files.")],
     target: Annotated[str | None, typer.Option(
@@ -109,10 +111,10 @@ def train(
     )  # fmt: skip
     console = Console(stderr=True)
     if out is not None:
-        check_place(out, overwrite, is_model_folder)
+        check_place(out, overwrite, foreign_files)
     experiment = prepare(options)
     folder = out if out is not None else _free_folder(experiment.name)
-    check_place(folder, overwrite, is_model_folder)
+    check_place(folder, overwrite, foreign_files)
     if not quiet:
         _introduce(console, experiment, options)
     problem: DivergenceError | None = None
@@ -122,20 +124,15 @@ def train(
         except DivergenceError as diverged:
             problem, model = diverged, diverged.model
             if not model.history:
-                raise
+                raise _with_remedy(problem, "no epoch was finished, so nothing was kept") from None
     found = results(experiment, model)
     command = ["layerwise", *sys.argv[1:]]
     missing = write(folder, experiment, options, model, found, overwrite, command)
     if missing and not quiet:
         console.print(f"no picture: {missing}", style="yellow", markup=False)
     if problem is not None:
-        kept = explain_divergence(problem)
-        raise DivergenceError(
-            where=problem.where,
-            expected=problem.expected,
-            got=problem.got,
-            remedy=f"{problem.remedy}; {kept} in {folder}",
-        )
+        kept = best_epoch(options, model) or len(model.history)
+        raise _with_remedy(problem, f"the parameters of epoch {kept} were kept in {folder}")
     if as_json:
         assert model.state is not None
         summary = {
@@ -146,7 +143,13 @@ def train(
         }
         typer.echo(json.dumps(summary))
     else:
-        _conclude(Console(), experiment, model, found, folder)
+        _conclude(Console(), options, model, found, folder)
+
+
+def _with_remedy(problem: DivergenceError, more: str) -> DivergenceError:
+    return DivergenceError(
+        where=problem.where, expected=problem.expected, got=problem.got, remedy=f"{problem.remedy}; {more}"
+    )
 
 
 def _free_folder(name: str) -> Path:
@@ -180,27 +183,33 @@ def _settings(experiment: Experiment, options: Options) -> str:
     parts += [f"L1 {options.l1:g}"] if options.l1 else []
     parts += [f"dropout {options.dropout:g}"] if options.dropout and experiment.net.layers else []
     parts += ["batch normalisation"] if options.batch_norm and experiment.net.layers else []
-    return ", ".join([*parts, f"at most {options.epochs} epochs", options.dtype, f"seed {options.seed}"])
+    parts += [f"at most {_epochs(options.epochs)}"]
+    parts += [f"patience {options.patience}"] if options.patience and experiment.rows["validation"] else []
+    return ", ".join([*parts, options.dtype, f"seed {options.seed}"])
 
 
-def _conclude(
-    console: Console, experiment: Experiment, model: Model, found: dict[str, dict[str, float]], folder: Path
-) -> None:
+def _conclude(console: Console, options: Options, model: Model, found: Results, folder: Path) -> None:
     state = model.state
     assert state is not None
-    best = state.early_stopping.best_epoch
-    why = {"patience": f"; no better validation loss since epoch {best}, whose parameters were kept",
-           "interrupted": "; interrupted"}  # fmt: skip
-    console.print(
-        f"{len(model.history)} epochs in {state.seconds:.1f} s{why.get(state.stopped or '', '')}",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    best = best_epoch(options, model)
+    if state.stopped == "patience":
+        why = f"; no better validation loss since epoch {best}, whose parameters were kept"
+    else:
+        why = "; interrupted" if state.stopped == "interrupted" else ""
+        if best is not None and best < len(model.history):
+            why += f"; the parameters of epoch {best}, the best by validation loss, were kept"
+    console.print(f"{_epochs(len(model.history))} in {state.seconds:.1f} s{why}", highlight=False, soft_wrap=True)
     table = Table(box=None, header_style="bold", padding=(0, 1))
     table.add_column("")
     names = list(next(iter(found.values())))
     for name in names:
         table.add_column({"r2": "R2"}.get(name, name), justify="right")
     for part, numbers in found.items():
-        table.add_row(part, *(f"{numbers[name]:.4f}" for name in names), style="bold" if part == "test" else None)
+        cells = ("-" if (number := numbers[name]) is None else f"{number:.4f}" for name in names)
+        table.add_row(part, *cells, style="bold" if part == "test" else None)
     console.print(table)
     console.print(f"model: {shlex.quote(str(folder))}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _epochs(number: int) -> str:
+    return f"{number} epoch{'s' * (number != 1)}"

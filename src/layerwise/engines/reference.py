@@ -5,16 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
 
 from ..ops import NumpyOps, Vocabulary
 
 Array = npt.NDArray[Any]
 #: A step: (ops, X, y, weights, rows) -> numbers of the batch, the first of which must stay finite.
 Step = Callable[[Vocabulary, Array, Array, Array | None, Array], Sequence[float]]
+
+
+@cache
+def _one_thread() -> ThreadpoolController:
+    """Find NumPy's matrix library once: its sums depend on the number of threads, and a seed's bits must not."""
+    return ThreadpoolController()
 
 
 @dataclass(frozen=True)
@@ -39,8 +47,9 @@ class Source:
 
     def gather(self, rows: Array | slice, dtype: npt.DTypeLike) -> tuple[Array, Array, Array | None]:
         """Return the rows in C order and of the given type: X, y, and the weights as a column."""
-        X = np.ascontiguousarray(self.X[rows], dtype=dtype)
-        y = self.y[rows] if self.y.ndim == 1 else np.ascontiguousarray(self.y[rows], dtype=dtype)
+        with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which the loss will show
+            X = np.ascontiguousarray(self.X[rows], dtype=dtype)
+            y = self.y[rows] if self.y.ndim == 1 else np.ascontiguousarray(self.y[rows], dtype=dtype)
         weights = None if self.weights is None else self.weights[rows].astype(dtype)[:, None]
         return X, y, weights
 
@@ -98,6 +107,12 @@ class ReferenceEngine:
         stop : callable
             Asked after every batch, with the end of that batch; True ends the run.
         """
+        with _one_thread().limit(limits=1, user_api="blas"):
+            return self._run(step, source, order, bounds, stop)
+
+    def _run(
+        self, step: Step, source: Source, order: Array, bounds: Sequence[tuple[int, int]], stop: Callable[[int], bool]
+    ) -> EpochTotals:
         totals = EpochTotals()
         sums: list[float] = []
         for start, end in bounds:

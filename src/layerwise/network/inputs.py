@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError, SpecificationError
+from ..errors import InputError, SpecificationError, check_number
 
 if TYPE_CHECKING:
     from .parameters import Parameters
@@ -52,7 +52,7 @@ def check_targets(y: Any, net: Network, n: int, where: str = "y") -> Array:
     if array.shape != wanted:
         raise InputError(
             where=where, expected=f"shape {wanted} for {net.output.name}", got=str(array.shape),
-            remedy="give one target a row" + (", the code of its class" if net.output.target == "classes" else ""),
+            remedy=_target_remedy(net, array.shape == (n, net.outputs)),
         )  # fmt: skip
     check_finite(array, where)
     if net.output.target == "classes":
@@ -66,6 +66,12 @@ def check_targets(y: Any, net: Network, n: int, where: str = "y") -> Array:
                 remedy="write 0 for no and 1 for yes",
             )  # fmt: skip
     return array
+
+
+def _target_remedy(net: Network, looks_one_hot: bool) -> str:
+    if net.output.target != "classes":
+        return "give one target a row"
+    return "give the code of its class for each row" + (": y.argmax(axis=1)" if looks_one_hot else "")
 
 
 def check_weights(
@@ -85,6 +91,8 @@ def check_weights(
             got=repr(weight_mean),
             remedy="choose one of them",
         )
+    if weight_mean is not None and not isinstance(weight_mean, str):
+        check_number("weight_mean", weight_mean, above=0)
     as_given = weight_mean == "as given"
     if weights is None:
         return None, 1.0
@@ -106,9 +114,9 @@ def check_weights(
 
 def check_parameters(theta: Parameters, net: Network, where: str = "theta") -> None:
     """Raise an InputError unless the parameters have the layout of the network."""
-    if theta.network is not net and (
-        theta.network.segments != net.segments or theta.network.statistic_segments != net.statistic_segments
-    ):
+    given: Any = getattr(theta, "network", None)
+    layout = getattr(given, "segments", None), getattr(given, "statistic_segments", None)
+    if given is not net and layout != (net.segments, net.statistic_segments):
         raise InputError(
             where=where, expected="parameters of " + "-".join(map(str, net.sizes)), got=repr(theta),
             remedy="initialize this network",
@@ -133,6 +141,8 @@ def check_finite(array: Array, where: str) -> None:
 
 
 def _numeric(values: Any, where: str) -> Array:
+    if hasattr(values, "tocsr"):
+        raise InputError(where=where, expected="a dense array", got="a sparse one", remedy=f"give {where}.toarray()")
     if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise InputError(
             where=where, expected="no masked values", got=f"{int(np.ma.getmaskarray(values).sum())} of them",

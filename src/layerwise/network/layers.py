@@ -59,6 +59,8 @@ _activation, _initialisation = activation, initialisation
 class ByLayer(dict[int, Any]):
     """Arrays by the number k of their layer, as in the course: ``W[1]`` is the first layer's.
 
+    Assigning to one writes into it.
+
     >>> ByLayer("W", {1: "first", 2: "second"})[1]
     'first'
     >>> ByLayer("W", {1: "first", 2: "second"})[0]
@@ -69,6 +71,9 @@ class ByLayer(dict[int, Any]):
     def __init__(self, name: str, arrays: dict[int, Any]) -> None:
         super().__init__(arrays)
         self.name = name
+
+    def __setitem__(self, k: int, value: Any) -> None:
+        self[k][...] = value  # into the array, so that views stay views
 
     def __missing__(self, k: int) -> Any:
         known = ", ".join(str(i) for i in self) or "none (this network has no such stage)"

@@ -45,17 +45,36 @@ class Parameters:
                 got=f"{vector.shape} of {vector.dtype}", remedy="take the vector of a network like this one",
             )  # fmt: skip
         self.network = network
-        self.vector = vector
-        self.statistics = _fresh_statistics(network, vector.dtype) if statistics is None else statistics
-        if self.statistics.shape != (network.n_statistics,):
+        self._vector = vector
+        self._statistics = _fresh_statistics(network, vector.dtype) if statistics is None else statistics
+        if self.statistics.shape != (network.n_statistics,) or self.statistics.dtype != vector.dtype:
             raise InputError(
-                where="theta.statistics", expected=f"({network.n_statistics},)", got=str(self.statistics.shape),
+                where="theta.statistics", expected=f"({network.n_statistics},) of {vector.dtype}",
+                got=f"{self.statistics.shape} of {self.statistics.dtype}",
                 remedy="take the statistics of a network like this one",
             )  # fmt: skip
         self.W, self.b, self.gamma, self.beta = views(network.segments, self.vector, ("W", "b", "gamma", "beta"))
         self.running_mean, self.running_variance = views(
             network.statistic_segments, self.statistics, ("running_mean", "running_variance")
         )
+
+    @property
+    def vector(self) -> npt.NDArray[Any]:
+        """theta as one vector; assigning to it writes into it."""
+        return self._vector
+
+    @vector.setter
+    def vector(self, values: Any) -> None:
+        self._vector[...] = values
+
+    @property
+    def statistics(self) -> npt.NDArray[Any]:
+        """The running means and variances as one vector; assigning to it writes into it."""
+        return self._statistics
+
+    @statistics.setter
+    def statistics(self, values: Any) -> None:
+        self._statistics[...] = values
 
     def copy(self) -> Parameters:
         """Return parameters that share no memory with these."""

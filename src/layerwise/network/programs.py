@@ -63,7 +63,7 @@ def record(net: Network, name: str, update: Update, penalty: Penalty, weighted: 
         _label_values(recorder, values)
         return recorder.program(name, {"losses": losses, "scores": scores})
     batch = Batch(X, y, weights, _training(recorder, net))
-    strengths = [recorder.buffer(f"lambda_{term.name}", (), "scalar") for term in penalty.terms]
+    strengths = [recorder.buffer(label, (), "scalar") for label in strength_names(penalty)]
     if name == "loss_and_gradient":
         computed = loss_and_gradient(recorder, net, theta, batch, penalty, strengths)
         grads = {layered(f"grad_{s.name}", s.k): getattr(computed.gradients, s.name)[s.k] for s in net.segments}
@@ -71,6 +71,16 @@ def record(net: Network, name: str, update: Update, penalty: Penalty, weighted: 
     memory, scalars = _update_buffers(recorder, net, update)
     computed, squared_norm = train_step(recorder, net, theta, batch, penalty, strengths, update, memory, scalars)
     return recorder.program(name, _outputs(recorder, computed) | {"squared_gradient_norm": squared_norm})
+
+
+def strength_names(penalty: Penalty) -> list[str]:
+    """Return what the strength of each term is called; numbered where a name occurs twice.
+
+    >>> strength_names(Penalty.own(1.0, lambda s, w: w * w) + Penalty.own(2.0, lambda s, w: w))
+    ['lambda_own', 'lambda_own_2']
+    """
+    names = [f"lambda_{term.name}" for term in penalty.terms]
+    return [name if (count := names[: i + 1].count(name)) == 1 else f"{name}_{count}" for i, name in enumerate(names)]
 
 
 def layered(name: str, k: int) -> str:

@@ -10,6 +10,7 @@ beta[k], running_mean[k] and running_variance[k]: parameters, recorded buffers, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,6 +78,18 @@ class Training:
     rows: Operand
     key: Operand
     dropout: Mapping[int, Operand]
+
+
+def dropout_probabilities(net: Network) -> dict[int, float]:
+    """Return the probability of each layer that has dropout, as a multiple of 2^-24.
+
+    The random numbers are such multiples too, so float32 and float64 agree on every unit.
+    """
+    return {
+        k: min(math.ceil(layer.dropout * 2**24), 2**24 - 1) / 2**24
+        for k, layer in enumerate(net.layers, 1)
+        if layer.dropout > 0
+    }
 
 
 def forward(ops: Vocabulary, net: Network, theta: Any, X: Operand, training: Training | None = None) -> Values:

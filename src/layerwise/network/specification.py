@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +15,18 @@ from ..ops import Purpose
 from ..rules.initialisation import Initialisation, initialisation
 from ..rules.outputs import Output
 from ..rules.outputs import output as output_named
-from ..rules.penalties import Penalty
-from ..rules.updates import SGD, Update
+from ..rules.penalties import Penalty, as_penalty
+from ..rules.updates import SGD, Update, as_update
 from .layers import Layer
 
 if TYPE_CHECKING:
     from ..program import Program
     from .parameters import Parameters
     from .trace import Trace
+
+
+#: Rows computed in one go outside training: a fixed number, so that results do not depend on the machine.
+PIECE: Final = 2048
 
 
 @dataclass(frozen=True)
@@ -88,13 +92,13 @@ class Network:
     output_initialisation: Initialisation
 
     def __init__(
-        self, inputs: int, layers: Sequence[int | Layer] = (), outputs: int = 1, *, hidden: Any = "relu",
+        self, inputs: int, layers: Sequence[int | Layer], outputs: int, *, hidden: Any = "relu",
         output: str | Output = "softmax", dropout: float = 0.0, batch_norm: bool = False,
         initialisation: str | float | Initialisation = "glorot_uniform",
     ) -> None:  # fmt: skip
         check_number("inputs", inputs, at_least=1, whole=True)
         check_number("outputs", outputs, at_least=1, whole=True)
-        if isinstance(layers, int | Layer | str):
+        if isinstance(layers, str | Layer) or not isinstance(layers, Iterable):
             raise SpecificationError(
                 where="layers",
                 expected="a list of hidden layers",
@@ -107,6 +111,7 @@ class Network:
                 where="outputs", expected="at least 2 outputs for softmax", got=str(outputs),
                 remedy="give one output a class, or take output='sigmoid' for a single yes or no",
             )  # fmt: skip
+        Layer(1, hidden, dropout, batch_norm, initialisation)  # a wrong setting is wrong even where no layer takes it
         made = tuple(
             layer if isinstance(layer, Layer) else Layer(layer, hidden, dropout, batch_norm, initialisation)
             for layer in layers
@@ -208,12 +213,16 @@ class Network:
         """
         from ..ops import NumpyOps
         from .inputs import check_inputs, check_parameters
-        from .propagation import forward
+        from .steps import predict_step
 
         check_parameters(theta, self)
-
-        dtype = theta.vector.dtype
-        return np.asarray(forward(NumpyOps(dtype), self, theta, check_inputs(X, self).astype(dtype)).f)
+        X, dtype = check_inputs(X, self), theta.vector.dtype
+        f = np.empty((len(X), self.outputs), dtype)
+        for start in range(0, len(X), PIECE):
+            with np.errstate(over="ignore"):
+                piece = np.ascontiguousarray(X[start : start + PIECE], dtype)
+            f[start : start + PIECE] = predict_step(NumpyOps(dtype), self, theta, piece).f
+        return f
 
     def trace(
         self, theta: Parameters, X: Any, y: Any, penalty: Penalty | None = None, weights: Any = None,
@@ -249,7 +258,7 @@ class Network:
         return trace(self, theta, X, y, penalty, weights, mode, key, weight_mean, rows)
 
     def program(
-        self, name: str, *, update: Update | None = None, penalty: Penalty | None = None, weighted: bool = False
+        self, name: str, *, update: str | Update | None = None, penalty: Penalty | None = None, weighted: bool = False
     ) -> Program:
         """Record one of the rules that an engine runs; printed, it reads like the course's algorithm.
 
@@ -257,7 +266,7 @@ class Network:
         ----------
         name : str
             "train_step", "loss_and_gradient", "update", "evaluate" or "predict".
-        update : Update
+        update : str or Update
             SGD by default.
         penalty : Penalty, optional
         weighted : bool
@@ -279,7 +288,7 @@ class Network:
         """
         from .programs import record
 
-        return record(self, name, SGD() if update is None else update, penalty or Penalty(), weighted)
+        return record(self, name, SGD() if update is None else as_update(update), as_penalty(penalty), weighted)
 
 
 _initialisation_named = initialisation

@@ -8,20 +8,20 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError, SpecificationError
+from ..errors import InputError, SpecificationError, check_number
 from ..ops import NumpyOps
-from ..rules.penalties import Penalty, penalty_backward, penalty_forward
+from ..rules.penalties import Penalty, as_penalty, penalty_backward, penalty_forward
 from .inputs import check_inputs, check_parameters, check_targets, check_weights
 from .layers import ByLayer
 from .parameters import Parameters
-from .propagation import Training, backward, forward
+from .propagation import Training, backward, dropout_probabilities, forward
 from .specification import Network
 from .steps import Batch, batch_losses
 
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Trace:
     """What `Network.trace` computes; rows are examples, layers count from 1.
 
@@ -95,7 +95,7 @@ class Trace:
         named["grad_h[0]"] = self.grad_h[0]
         return named
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         lines = []
         for name, value in self.quantities().items():
             if isinstance(value, np.ndarray):
@@ -113,6 +113,7 @@ def trace(
 ) -> Trace:  # fmt: skip
     """Compute a `Trace`; see `Network.trace`."""
     check_parameters(theta, net)
+    penalty = as_penalty(penalty)
     dtype = theta.vector.dtype
     ops = NumpyOps(dtype)
     X = check_inputs(X, net).astype(dtype)
@@ -133,9 +134,9 @@ def trace(
     elif relative is not None:
         share = relative / len(X)
     gradients = backward(ops, net, theta, values, grad_a, tied=tied, row_scale=share, to_input=True)
-    strengths = [term.strength for term in penalty.terms] if penalty else []
+    strengths = [term.strength for term in penalty.terms]
     omega = 0.0
-    if penalty and penalty.terms:
+    if penalty.terms:
         omega = float(penalty_forward(ops, penalty, list(theta.W.values()), strengths)[0])
         gradients.W = {k: penalty_backward(ops, penalty, theta.W[k], g, strengths) for k, g in gradients.W.items()}
 
@@ -173,15 +174,31 @@ def training_of(
     if mode == "predict":
         return None
     check_rows_for_normalisation(net, n)
+    pair = key if isinstance(key, tuple) else (key, 0)
+    if len(pair) != 2:
+        raise SpecificationError(
+            where="key", expected="a seed, or (seed, step)", got=repr(key), remedy="give one or two whole numbers"
+        )
+    for name, number, bits in (("seed of the key", pair[0], 64), ("step of the key", pair[1], 32)):
+        check_number(name, number, at_least=0, below=2**bits, whole=True)
+    return Training(check_places(rows, n), (int(pair[0]), int(pair[1])), dropout_probabilities(net))
+
+
+def check_places(rows: Any, n: int) -> Array:
+    """Return the position of each of n rows in the data set; 0 .. n-1 if not given.
+
+    Raises
+    ------
+    InputError
+        If they are not n whole numbers from 0 to below 2^32.
+    """
     places = np.arange(n) if rows is None else np.asarray(rows)
-    if places.shape != (n,) or places.dtype.kind not in "iu":
+    if places.shape != (n,) or places.dtype.kind not in "iu" or places.min() < 0 or places.max() >= 2**32:
         raise InputError(
-            where="rows", expected=f"({n},) whole numbers", got=f"{places.shape} of {places.dtype}",
+            where="rows", expected=f"({n},) whole numbers of at least 0", got=f"{places.shape} of {places.dtype}",
             remedy="give the position of each row in the data set",
         )  # fmt: skip
-    pair = (key, 0) if isinstance(key, int | np.integer) else key
-    dropout = {k: layer.dropout for k, layer in enumerate(net.layers, 1) if layer.dropout > 0}
-    return Training(places, (int(pair[0]), int(pair[1])), dropout)
+    return places
 
 
 def check_rows_for_normalisation(net: Network, n: int) -> None:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from .expressions import Expression, Symbol, Tracer
+from .expressions import Expression
+from .symbols import Symbol, Tracer
 
 TWO_OVER_SQRT_PI: Final = 2.0 / math.sqrt(math.pi)
 

@@ -67,9 +67,8 @@ def evaluate(formula: Expression, operands: Sequence[Any], dtype: npt.DTypeLike 
             else:
                 values.append(PRIMITIVES_IN_NUMPY[kind](*[values[i] for i in rest]))
     results = tuple(values[i] for i in formula.outputs)
-    shapes = {np.shape(operand) for operand in operands}
-    if len(shapes) > 1 or any(result.shape not in shapes for result in results):
-        shape = np.broadcast_shapes(*shapes)  # a result need not depend on every operand
+    if not formula.results_of_all:
+        shape = np.broadcast_shapes(*(np.shape(operand) for operand in operands))
         results = tuple(r if r.shape == shape else np.broadcast_to(r, shape) for r in results)
     return results if len(results) > 1 else results[0]
 

@@ -6,10 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from ..errors import SpecificationError
 from .expressions import Expression
 
 #: How tightly each form binds: choices, sums, products, what may not be squared without brackets, and the rest.
 CHOICE, SUM, PRODUCT, FACTOR, ATOM = range(5)
+#: The longest formula that is written out.
+LONGEST: Final = 20_000
 GREEK: Final = {"alpha", "beta", "gamma", "delta", "epsilon", "eta", "theta", "lambda", "mu", "rho", "sigma", "tau"}
 
 
@@ -110,4 +113,9 @@ def render(formula: Expression, style: Style, operands: Mapping[str, tuple[str, 
             if kind == "log1p" and style is LATEX:
                 bare[0] = added("1", rest[0])
             parts.append((style.forms[kind].format(*bare), style.loose.get(kind, ATOM)))
+        if len(parts[-1][0]) > LONGEST:  # shared steps are written out each time, which can grow without bounds
+            raise SpecificationError(
+                where="expression", expected=f"a formula that prints in {LONGEST} characters", got="a longer one",
+                remedy="look at its steps instead",
+            )  # fmt: skip
     return [parts[i] for i in formula.outputs]

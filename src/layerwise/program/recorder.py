@@ -43,6 +43,8 @@ class Recorder(Vocabulary):
 
     def buffer(self, name: str, shape: Shape, role: Role) -> Recorded:
         """Declare what will be given when the program runs."""
+        if name in (buffer.name for buffer in self._buffers.values()):
+            raise _wrong("buffer", "a name for each buffer", f"{name!r} twice")
         recorded = self._new(shape)
         self._buffers[recorded.number] = Buffer(name, shape, role)
         self._labels[recorded.number] = name
@@ -159,12 +161,11 @@ class Recorder(Vocabulary):
     def split_columns(self, A: Operand, k: int) -> Operand:
         n, columns = _matrix("split_columns", A)
         _agree("split_columns", int(columns) % k, 0)
-        return self._step("split_columns", (A,), (f"{k}{n}", int(columns) // k), k=k)
+        return self._step("split_columns", (A,), (_times(n, k), int(columns) // k), k=k)
 
     def join_columns(self, A: Operand, k: int) -> Operand:
         n, columns = _matrix("join_columns", A)
-        _agree("join_columns", str(n)[: len(str(k))], str(k))
-        return self._step("join_columns", (A,), (str(n)[len(str(k)) :], int(columns) * k), k=k)
+        return self._step("join_columns", (A,), (_over(n, k), int(columns) * k), k=k)
 
     def concatenate(self, *matrices: Operand) -> Operand:
         shapes = [_matrix("concatenate", A) for A in matrices]
@@ -205,6 +206,19 @@ def _vector(operation: str, x: Operand) -> int | str:
         raise _wrong(operation, "one entry a row", f"shape {x.shape}")
     size: int | str = x.shape[0]
     return size
+
+
+def _times(rows: int | str, k: int) -> int | str:
+    """Multiply a number of rows, which may be "n", "2n", ..."""
+    return rows * k if isinstance(rows, int) else f"{int(rows[:-1] or 1) * k}n"
+
+
+def _over(rows: int | str, k: int) -> int | str:
+    """Divide a number of rows, which must be a multiple."""
+    multiplier = rows if isinstance(rows, int) else int(rows[:-1] or 1)
+    _agree("join_columns", multiplier % k, 0)
+    multiplier //= k
+    return multiplier if isinstance(rows, int) else "n" if multiplier == 1 else f"{multiplier}n"
 
 
 def _agree(operation: str, first: object, second: object) -> None:

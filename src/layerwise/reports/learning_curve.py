@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,21 +69,24 @@ class LossCurveDisplay:
         for axes, name, text in zip(self.axes_, ("loss", "metric"), ("loss (data term)", label), strict=True):
             self._draw(axes, name, text)
         if title:
-            figure.suptitle(title)
+            figure.suptitle(title, parse_math=False)  # names of files may have dollar signs
         return self
 
     def _draw(self, axes: Any, name: str, label: str) -> None:
         epochs = self.history["epoch"]
-        axes.plot(epochs, self.history[f"train_{name}"], color=TRAINING, label="training (running mean)")
+        marker = "o" if len(epochs) == 1 else None  # a line of one point cannot be seen
+        axes.plot(epochs, self.history[f"train_{name}"], color=TRAINING, marker=marker, label="training (running mean)")
         validation = self.history[f"validation_{name}"]
         if np.isfinite(validation).any():
-            axes.plot(epochs, validation, color=VALIDATION, label="validation")
+            axes.plot(epochs, validation, color=VALIDATION, marker=marker, label="validation")
         if self.best_epoch is not None:
             axes.axvline(self.best_epoch, color="0.5", linestyle=":", label=f"best epoch ({self.best_epoch})")
         if name == "loss" and (self.history["train_loss"] > 0).all():
             axes.set_yscale("log")
-        if name == "metric" and self.history.metric == "r2":
-            axes.set_ylim(bottom=max(axes.get_ylim()[0], -1.0))  # the first epochs can be far below
+        bottom, top = axes.get_ylim()
+        if name == "metric" and self.history.metric == "r2" and bottom < -1.0 < top:
+            axes.set_ylim(-1.0, min(top, 1.05))  # the first epochs can be far below
+        axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         axes.set_xlabel("epoch")
         axes.set_ylabel(label)
         axes.grid(alpha=0.25)
@@ -88,15 +95,30 @@ class LossCurveDisplay:
     def png(self) -> bytes:
         """Return the figure as a PNG file."""
         content = io.BytesIO()
-        self.figure_.savefig(content, format="png", dpi=120)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from")  # boxes in the title will do
+            self.figure_.savefig(content, format="png", dpi=120)
         return content.getvalue()
 
 
 def _new_figure() -> Figure:
     try:
-        from matplotlib.figure import Figure
+        with _without_remarks():
+            from matplotlib.figure import Figure
     except ImportError as problem:
         raise MissingExtraError(
             where="plots", expected="matplotlib", got="no such package", remedy="pip install 'layerwise[plots]'"
         ) from problem
     return Figure(figsize=(10, 4), layout="constrained")
+
+
+@contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Keep matplotlib from telling standard error about its font cache and where it lies."""
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

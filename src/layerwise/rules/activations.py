@@ -77,7 +77,7 @@ class Activation:
 
 
 def activation_forward(ops: Vocabulary, g: Activation, a: Operand) -> Operand:
-    """H = g(a).  a: (n, d) -> (n, d)"""
+    """h = g(a).  a: (n, d) -> (n, d)"""
     return ops.map(g.g, a)
 
 

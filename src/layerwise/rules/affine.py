@@ -6,7 +6,7 @@ from ..ops import Operand, Vocabulary
 
 
 def affine_forward(ops: Vocabulary, W: Operand, b: Operand, h: Operand) -> Operand:
-    """A = b + W h, for every row.  h: (n, d_in), W: (d_out, d_in), b: (d_out,) -> a: (n, d_out)"""
+    """a = b + W h, for every row.  h: (n, d_in), W: (d_out, d_in), b: (d_out,) -> a: (n, d_out)"""
     return ops.add(b, ops.matmul(h, W, transpose_b=True))
 
 

@@ -18,7 +18,7 @@ def dropout_mask(ops: Vocabulary, rows: Operand, d: int, layer: int, key: Operan
 
 
 def dropout_forward(ops: Vocabulary, mask: Operand, h: Operand) -> Operand:
-    """Mask * h.  (n, d) -> (n, d)"""
+    """mask * h.  (n, d) -> (n, d)"""
     return ops.multiply(mask, h)
 
 

@@ -33,7 +33,7 @@ def batch_moments(ops: Vocabulary, a: Operand) -> tuple[Operand, Operand]:
 def normalisation_forward(
     ops: Vocabulary, a: Operand, mean: Operand, variance: Operand, gamma: Operand, beta: Operand
 ) -> tuple[Operand, Operand, Operand]:
-    """Z = gamma * u + beta with u = (a - mean) / sqrt(variance + eps).
+    """z = gamma * u + beta with u = (a - mean) / sqrt(variance + eps).
 
     a: (n, d), the others: (d,) -> z: (n, d), u: (n, d), 1 / sqrt(variance + eps): (d,)
     """

@@ -146,7 +146,7 @@ _square: Final = expression(lambda s, f, y: (f - y) ** 2)
 
 
 def identity_forward(ops: Vocabulary, a: Operand) -> Operand:
-    """F = a.  (n, C) -> (n, C)"""
+    """f = a.  (n, C) -> (n, C)"""
     return a
 
 

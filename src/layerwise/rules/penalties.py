@@ -54,6 +54,24 @@ class Penalty:
         return cls((Term(name, float(strength), formula, formula.derivative(formula.inputs[0])),))
 
 
+def as_penalty(penalty: Penalty | None) -> Penalty:
+    """Return the penalty, or one without terms for None.
+
+    Raises
+    ------
+    SpecificationError
+        If it is something else, such as a number.
+    """
+    if penalty is None:
+        return Penalty()
+    if isinstance(penalty, Penalty):
+        return penalty
+    raise SpecificationError(
+        where="penalty", expected="lw.L2(strength), lw.L1(strength) or their sum", got=repr(penalty),
+        remedy="write lw.L2(1e-4), say",
+    )  # fmt: skip
+
+
 _square: Final = expression(lambda s, w: w * w)
 _square_slope: Final = expression(lambda s, w: 2 * w)
 _absolute: Final = expression(lambda s, w: s.abs(w))
@@ -80,7 +98,7 @@ _scale: Final = expression(lambda s, omega, strength: strength * omega)
 
 
 def penalty_forward(ops: Vocabulary, penalty: Penalty, weights: Sequence[Operand], strengths: Sequence[Any]) -> Operand:
-    """Lambda Omega, summed over terms and over all W.  weights: (d_out, d_in) each -> (1,)"""
+    """lambda Omega, summed over terms and over all W.  weights: (d_out, d_in) each -> (1,)"""
     total = None
     for term, strength in zip(penalty.terms, strengths, strict=True):
         for W in weights:

@@ -82,7 +82,8 @@ class StepDecay(Schedule):
         check_number("every", self.every, above=0)
 
     def factor(self, progress: Progress) -> float:
-        return float(self.ratio ** math.floor(progress.epochs / self.every))
+        periods = progress.epochs / self.every
+        return float(self.ratio ** math.floor(periods * (1 + 1e-9)))  # 3 steps of 0.1 epochs are a period of 0.3
 
 
 @dataclass(frozen=True)

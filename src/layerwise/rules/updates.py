@@ -347,7 +347,7 @@ def update(name: str, rate: float | None = None, momentum: float | None = None) 
     >>> update("nesterov", rate=0.05)
     SGD(rate=0.05, momentum=0.9, nesterov=True)
     """
-    name = name.lower()
+    name = str(name).lower()
     settings: dict[str, Any] = {} if rate is None else {"rate": rate}
     if name in ("sgd", "momentum", "nesterov"):
         default = 0.0 if name == "sgd" else 0.9
@@ -362,6 +362,23 @@ def update(name: str, rate: float | None = None, momentum: float | None = None) 
             where="momentum",
             expected="no momentum",
             got=f"{momentum} with {name}",
-            remedy="use --update sgd or nesterov",
+            remedy="take sgd or nesterov, or leave it out",
         )
     return TABLE[name](**settings)
+
+
+def as_update(choice: str | Update) -> Update:
+    """Return the update, or the one of that name with its own settings.
+
+    Raises
+    ------
+    SpecificationError
+        If it is neither.
+    """
+    if isinstance(choice, Update):
+        return choice
+    if isinstance(choice, str):
+        return update(choice)
+    raise SpecificationError(
+        where="update", expected="an update such as lw.SGD(0.1), or a name", got=repr(choice), remedy="give one of them"
+    )

@@ -2,56 +2,75 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import StorageError
 
 
-def check_place(folder: Path, overwrite: bool, is_ours: Callable[[Path], bool]) -> None:
-    """Raise a StorageError now if `write_folder` would have to raise one later.
+def check_place(folder: Path, overwrite: bool, foreign: Callable[[Path], list[str]]) -> None:
+    """Raise a StorageError now if `write_folder` would have to raise one later; nothing is left there.
 
     Parameters
     ----------
     folder : Path
     overwrite : bool
         Whether an existing folder may be replaced.
-    is_ours : callable (path) -> bool
-        Only such a folder is ever replaced.
+    foreign : callable (path) -> list of str
+        The names in a folder that must not be lost: a folder with any is never replaced.
     """
-    if folder.exists() or folder.is_symlink():
-        if not folder.is_dir():
-            raise StorageError(where=str(folder), expected="a folder", got="a file", remedy="choose another --out")
-        if not overwrite:
-            raise StorageError(
-                where=str(folder),
-                expected="a new folder",
-                got="an existing one",
-                remedy="choose another or give --overwrite",
-            )
-        if any(folder.iterdir()) and not is_ours(folder):
-            raise StorageError(
-                where=str(folder), expected="a model folder to overwrite", got="a folder with other files",
-                remedy="choose another --out; nothing was deleted",
-            )  # fmt: skip
     with _storage_errors(folder):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        os.rmdir(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        if folder.exists() or folder.is_symlink():
+            _check_existing(folder, overwrite, foreign)
+        place = _behind_links(folder)
+        with _parents(place):
+            os.rmdir(_beside(place))
 
 
-def write_folder(folder: Path, fill: Callable[[Path], None], overwrite: bool, is_ours: Callable[[Path], bool]) -> None:
+def _check_existing(folder: Path, overwrite: bool, foreign: Callable[[Path], list[str]]) -> None:
+    if not folder.is_dir():
+        raise StorageError(
+            where=str(folder), expected="a folder", got="a file or a broken link", remedy="choose another --out"
+        )
+    if not overwrite:
+        raise StorageError(
+            where=str(folder),
+            expected="a new folder",
+            got="an existing one",
+            remedy="choose another or give --overwrite",
+        )
+    # Renaming the folder that a shell stands in would leave it in one that is gone.
+    if Path.cwd().is_relative_to(_behind_links(folder)):
+        raise StorageError(
+            where=str(folder), expected="a folder to replace", got="the current one, or one around it",
+            remedy="go to another folder or choose another --out",
+        )  # fmt: skip
+    names = foreign(folder)
+    if names:
+        raise StorageError(
+            where=str(folder), expected="a folder with nothing but a model to overwrite",
+            got=", ".join(map(repr, names[:3])) + " too" + ", ..." * (len(names) > 3),
+            remedy="choose another --out or move them; nothing was deleted",
+        )  # fmt: skip
+
+
+def write_folder(
+    folder: Path, fill: Callable[[Path], None], overwrite: bool, foreign: Callable[[Path], list[str]]
+) -> None:
     """Make a folder that is either complete or absent.
 
     Parameters
     ----------
     folder : Path
+        Of a link to a folder, what it points to is replaced.
     fill : callable (path)
         Writes the files into an empty folder.
-    overwrite, is_ours
+    overwrite, foreign
         See `check_place`.
 
     Raises
@@ -59,35 +78,64 @@ def write_folder(folder: Path, fill: Callable[[Path], None], overwrite: bool, is
     StorageError
         If the folder exists, the disk is full, or writing is not permitted. Nothing is left behind.
     """
-    check_place(folder, overwrite, is_ours)
-    with _storage_errors(folder):
-        fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    check_place(folder, overwrite, foreign)
+    place = _behind_links(folder)
+    with _storage_errors(folder), _parents(place) as keep:
+        fresh = _beside(place)
         try:
             fill(fresh)
             for path in sorted(fresh.iterdir()):
                 _to_disk(path)
             fresh.chmod(0o777 & ~_umask())  # mkdtemp makes private folders; a model is as open as any other file
             _to_disk(fresh)
-            if folder.exists():
-                _replace(folder, fresh)
+            if place.exists():
+                _replace(place, fresh)
             else:
-                fresh.rename(folder)
-            _to_disk(folder.parent)
+                fresh.rename(place)
+            keep()
+            _to_disk(place.parent)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
 
 
+def _behind_links(folder: Path) -> Path:
+    return Path(os.path.realpath(folder))
+
+
+def _beside(folder: Path) -> Path:
+    """Make an empty hidden folder on the same file system."""
+    return Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+
+
+@contextmanager
+def _parents(folder: Path) -> Iterator[Callable[[], None]]:
+    """Make the folders above one; in the end those that were made go again, unless the function given is called."""
+    made = [parent for parent in folder.parents if not parent.exists()]
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        yield made.clear
+    finally:
+        for parent in made:
+            with suppress(OSError):  # something else has come into it meanwhile
+                parent.rmdir()
+
+
 def _replace(folder: Path, fresh: Path) -> None:
     """Put a folder in the place of another; the old one is back if the new one cannot take its place."""
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent)) / folder.name
-    folder.rename(old)
+    shelter = _beside(folder)
+    old = shelter / folder.name
     try:
-        fresh.rename(folder)
-    except OSError:
-        old.rename(folder)
+        folder.rename(old)
+        try:
+            fresh.rename(folder)
+        except BaseException:
+            old.rename(folder)
+            raise
+    except BaseException:
+        with suppress(OSError):  # it is not empty if the old folder cannot come back: better hidden than lost
+            shelter.rmdir()
         raise
-    finally:
-        shutil.rmtree(old.parent, ignore_errors=True)
+    shutil.rmtree(shelter, ignore_errors=True)
 
 
 def _umask() -> int:
@@ -111,7 +159,11 @@ def _storage_errors(folder: Path) -> Iterator[None]:
     except StorageError:
         raise
     except OSError as problem:
+        full = problem.errno in (errno.ENOSPC, errno.EDQUOT)
+        in_the_way = isinstance(problem, FileExistsError | NotADirectoryError)
         raise StorageError(
-            where=str(folder), expected="to be able to write there", got=(problem.strerror or str(problem)).lower(),
-            remedy="free some space or choose another --out",
-        ) from problem  # fmt: skip
+            where=str(folder),
+            expected="to be able to write there",
+            got="a file in the place of a folder" if in_the_way else (problem.strerror or str(problem)).lower(),
+            remedy="free some space or choose another --out" if full else "choose another --out",
+        ) from problem

@@ -14,11 +14,9 @@ import numpy.typing as npt
 
 from ..data.preparation import Preparation
 from ..data.targets import TargetCoding
-from ..errors import StorageError
+from ..errors import DataError, StorageError
 from ..network import Network, Parameters
-from ..network.inputs import check_inputs
 from ..network.specification import Segment
-from ..training.evaluation import predict
 from ..training.fit import Model
 from .atomic import write_folder
 from .specification import network_from_data, network_to_data
@@ -51,20 +49,37 @@ class SavedModel:
     target: TargetCoding | None
     description: Mapping[str, Any]
 
-    def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Return f(x) of every row of already prepared inputs.  X: (n, inputs) -> (n, outputs)"""
-        return predict(self.network, self.parameters, check_inputs(X, self.network))
+    def predict(self, features: Any) -> npt.NDArray[Any]:
+        """Return what the model says of rows as they came, before any preparation.
 
-    def predict_raw(self, features: Any) -> npt.NDArray[Any]:
-        """Return f(x) of rows as they came: a Polars table with the columns of the training data, or images."""
-        if self.preparation is None:
-            return self.predict(features)
-        return self.predict(self.preparation.transform(features, dtype=self.parameters.vector.dtype.name))
+        Parameters
+        ----------
+        features : polars.DataFrame or array (n, pixels)
+            A table with the columns of the training data, or images; prepared inputs if the model has no preparation.
+
+        Returns
+        -------
+        array (n, outputs)
+            Class probabilities; or numbers in the units of the target.
+        """
+        prepared = features
+        if self.preparation is not None:
+            prepared = self.preparation.transform(features, dtype=self.parameters.vector.dtype.name)
+        f = self.predict_prepared(prepared)
+        return self.target.decode(f) if self.target is not None and self.target.kind == "numbers" else f
+
+    def predict_prepared(self, X: Any) -> npt.NDArray[Any]:
+        """Return f(x) of every row of inputs that are prepared already.  X: (n, inputs) -> (n, outputs)"""
+        return self.network.predict(self.parameters, X)
 
 
-def is_model_folder(folder: Path) -> bool:
-    """Return whether a folder looks like one that `save` made."""
-    return (folder / DESCRIPTION).is_file() and (folder / PARAMETERS).is_file()
+def foreign_files(folder: Path) -> list[str]:
+    """Return the names in a folder that `save` did not write there; all of them if it holds no model."""
+    try:
+        ours = {DESCRIPTION, *_document(folder)["sha256"]}
+    except StorageError:
+        ours = set()
+    return sorted(path.name for path in folder.iterdir() if path.name not in ours)
 
 
 def save(
@@ -84,7 +99,7 @@ def save(
     files : mapping of name to content, optional
         More files, such as a picture.
     overwrite : bool
-        Replace an existing model folder.
+        Replace an existing model folder, if nothing else is in it.
 
     Raises
     ------
@@ -119,7 +134,7 @@ def save(
         for name, content in contents.items():
             (fresh / name).write_bytes(content)
 
-    write_folder(Path(folder), fill, overwrite, is_model_folder)
+    write_folder(Path(folder), fill, overwrite, foreign_files)
 
 
 def load(folder: str | Path) -> SavedModel:
@@ -142,22 +157,17 @@ def load(folder: str | Path) -> SavedModel:
     document = _document(folder)
     net = network_from_data(document["network"])
     content = _read(folder / PARAMETERS)
-    if hashlib.sha256(content).hexdigest() != document.get("sha256", {}).get(PARAMETERS):
+    if hashlib.sha256(content).hexdigest() != document["sha256"].get(PARAMETERS):
         raise StorageError(
             where=str(folder / PARAMETERS),
             expected="the file that was saved",
             got="another or damaged one",
             remedy=REMEDY,
         )
-    preparation, target = document.get("preparation"), document.get("target")
+    preparation, target = _coding(net, document, str(folder / DESCRIPTION))
     shown = {key: value for key, value in document.items() if key not in ("network", "preparation", "target")}
-    return SavedModel(
-        net,
-        _parameters(net, content, str(document.get("dtype")), str(folder / PARAMETERS)),
-        None if preparation is None else Preparation.from_data(preparation),
-        None if target is None else TargetCoding.from_data(target),
-        shown,
-    )
+    theta = _parameters(net, content, str(document.get("dtype")), str(folder / PARAMETERS))
+    return SavedModel(net, theta, preparation, target, shown)
 
 
 def _tensor_name(segment: Segment) -> str:
@@ -178,15 +188,31 @@ def _document(folder: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION
     try:
         document = json.loads(_read(path))
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise StorageError(where=str(path), expected="JSON", got=str(problem), remedy=REMEDY) from problem
-    if not isinstance(document, dict) or document.get("format") != FORMAT or "network" not in document:
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise StorageError(where=str(path), expected="a Layerwise model", got="something else", remedy=REMEDY)
     if document.get("version") != VERSION:
         raise StorageError(
             where=str(path), expected=f"version {VERSION}", got=repr(document.get("version")), remedy="update Layerwise"
         )
+    if "network" not in document or not isinstance(document.get("sha256"), dict):
+        raise StorageError(where=str(path), expected="network and sha256", got=str([*document]), remedy=REMEDY)
     return document
+
+
+def _coding(net: Network, document: dict[str, Any], where: str) -> tuple[Preparation | None, TargetCoding | None]:
+    preparation, target = document.get("preparation"), document.get("target")
+    try:
+        inputs = None if preparation is None else Preparation.from_data(preparation)
+        outputs = None if target is None else TargetCoding.from_data(target)
+    except DataError as problem:
+        raise StorageError(where=where, expected=problem.expected, got=problem.got, remedy=REMEDY) from problem
+    if inputs is not None and inputs.n_inputs != net.inputs:
+        raise StorageError(
+            where=where, expected=f"a preparation of {net.inputs} inputs", got=str(inputs.n_inputs), remedy=REMEDY
+        )
+    return inputs, outputs
 
 
 def _parameters(net: Network, content: bytes, dtype: str, where: str) -> Parameters:
@@ -195,7 +221,7 @@ def _parameters(net: Network, content: bytes, dtype: str, where: str) -> Paramet
 
     try:
         tensors = safetensors.numpy.load(content)
-    except safetensors.SafetensorError as problem:
+    except (safetensors.SafetensorError, KeyError) as problem:  # it raises KeyError for types that NumPy has not
         raise StorageError(where=where, expected="a safetensors file", got=str(problem), remedy=REMEDY) from problem
     segments = (*net.segments, *net.statistic_segments)
     wanted = {_tensor_name(s): s.shape for s in segments}

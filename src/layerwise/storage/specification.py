@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
-from ..errors import StorageError
+from ..errors import StorageError, check_number
 from ..network import Layer, Network
 from ..ops import Expression
-from ..rules import activations, initialisation
+from ..rules import activations, initialisation, outputs
 from ..rules.activations import Activation
 from ..rules.initialisation import Initialisation
 
@@ -18,7 +19,17 @@ def network_to_data(net: Network) -> dict[str, Any]:
 
     >>> network_to_data(Network(4, [3], 2, hidden="tanh"))["layers"][0]["activation"]
     'tanh'
+
+    Raises
+    ------
+    StorageError
+        If the output is not built in: its rules are Python functions, and those are not stored.
     """
+    if outputs.TABLE.get(net.output.name) != net.output:
+        raise StorageError(
+            where="output", expected="one of " + ", ".join(outputs.TABLE), got=f"an own one, {net.output.name!r}",
+            remedy="keep the parameters (theta.vector) by other means",
+        )  # fmt: skip
     return {
         "inputs": net.inputs,
         "layers": [
@@ -52,16 +63,18 @@ def network_from_data(data: Mapping[str, Any]) -> Network:
                 _activation_from_data(layer["activation"]),
                 layer["dropout"],
                 layer["batch_norm"],
-                layer["initialisation"],
+                _initialisation_from_data(layer["initialisation"]),
             )
             for layer in data["layers"]
         ]
         return Network(
-            data["inputs"], layers, data["outputs"], output=data["output"], initialisation=data["initialisation"]
-        )
-    except (KeyError, TypeError, ValueError) as problem:
+            data["inputs"], layers, data["outputs"], output=data["output"],
+            initialisation=_initialisation_from_data(data["initialisation"]),
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError, OverflowError) as problem:
+        got = f"none of {problem}" if isinstance(problem, KeyError) else str(problem)
         raise StorageError(
-            where="network", expected="a specification as Layerwise writes it", got=str(problem),
+            where="network", expected="a specification as Layerwise writes it", got=got,
             remedy="train the model anew or restore the file",
         ) from problem  # fmt: skip
 
@@ -81,5 +94,15 @@ def _activation_from_data(data: Any) -> Activation | str:
     return Activation(str(data["name"]), g, derivative)
 
 
-def _initialisation_to_data(rule: Initialisation) -> str | float:
-    return rule.name if rule.name in initialisation.TABLE else rule.gain
+def _initialisation_to_data(rule: Initialisation) -> Any:
+    return rule.name if initialisation.TABLE.get(rule.name) == rule else asdict(rule)
+
+
+def _initialisation_from_data(data: Any) -> Initialisation | str:
+    if isinstance(data, str):
+        return data
+    match data:
+        case {"name": str(name), "distribution": "uniform" | "normal" | "constant", "fan": "in" | "mean"}:
+            check_number("gain", data["gain"])
+            return Initialisation(name, data["distribution"], float(data["gain"]), data["fan"])
+    raise ValueError(f"an initialisation of {data!r}")

@@ -10,11 +10,10 @@ import numpy.typing as npt
 
 from ..engines import ReferenceEngine, Source
 from ..network import Network, Parameters
-from ..network.steps import Batch, evaluate_step, predict_step
+from ..network.specification import PIECE
+from ..network.steps import Batch, evaluate_step
 
 Array = npt.NDArray[Any]
-#: Rows evaluated in one go: a fixed number, so that sums do not depend on the machine.
-PIECE = 2048
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,9 @@ class Evaluation:
     metric: float
 
 
-def evaluate(net: Network, theta: Parameters, source: Source, rows: Array | None = None) -> Evaluation:
+def evaluate(
+    net: Network, theta: Parameters, source: Source, rows: Array | None = None, target_spread: float | None = None
+) -> Evaluation:
     """Return the data loss and the metric as in prediction: no dropout, running statistics.
 
     Parameters
@@ -34,6 +35,8 @@ def evaluate(net: Network, theta: Parameters, source: Source, rows: Array | None
     source : Source
     rows : array of int, optional
         Which rows; all by default.
+    target_spread : float, optional
+        The `spread` of their targets, if it is known already.
     """
     order = np.arange(len(source)) if rows is None else rows
     engine = ReferenceEngine(theta.vector.dtype)
@@ -47,15 +50,16 @@ def evaluate(net: Network, theta: Parameters, source: Source, rows: Array | None
     if len(totals.means) == 0 or not totals.finite:
         return Evaluation(float("nan"), float("nan"))
     loss, score = totals.means
-    return Evaluation(loss, metric_of(net, score, spread(net, source, order)))
+    return Evaluation(loss, metric_of(net, score, spread(source, order) if target_spread is None else target_spread))
 
 
-def spread(net: Network, source: Source, rows: Array) -> float:
-    """Return the mean squared distance of the targets from their mean, summed over columns; 0 for classes."""
-    if net.output.metric != "r2":
+def spread(source: Source, rows: Array | None = None) -> float:
+    """Return the mean squared distance of numbers from their mean, summed over columns; 0 for class codes."""
+    if source.y.ndim == 1:
         return 0.0
-    y = np.asarray(source.y[rows], dtype=np.float64)
-    return float(((y - y.mean(axis=0)) ** 2).sum(axis=1).mean())
+    y = np.asarray(source.y if rows is None else source.y[rows], dtype=np.float64)
+    with np.errstate(all="ignore"):
+        return float(((y - y.mean(axis=0)) ** 2).sum(axis=1).mean())
 
 
 def metric_of(net: Network, score: float, target_spread: float) -> float:
@@ -63,13 +67,3 @@ def metric_of(net: Network, score: float, target_spread: float) -> float:
     if net.output.metric != "r2":
         return score
     return 1.0 - score / target_spread if target_spread > 0 else float("nan")
-
-
-def predict(net: Network, theta: Parameters, X: Array) -> Array:
-    """Return f(x) of every row, a piece of rows at a time.  X: (n, inputs), any numeric type -> (n, outputs)"""
-    engine = ReferenceEngine(theta.vector.dtype)
-    out = np.empty((len(X), net.outputs), theta.vector.dtype)
-    for start in range(0, len(X), PIECE):
-        piece = np.ascontiguousarray(X[start : start + PIECE], dtype=theta.vector.dtype)
-        out[start : start + PIECE] = predict_step(engine.ops, net, theta, piece).f
-    return out

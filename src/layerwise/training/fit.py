@@ -17,11 +17,12 @@ from ..network.inputs import check_inputs, check_targets, check_weights
 from ..rules.penalties import Penalty
 from ..rules.schedules import Schedule
 from ..rules.updates import Update
-from .evaluation import Evaluation, evaluate, predict
+from .batches import TrainingData, batch_bounds
+from .evaluation import Evaluation, evaluate
 from .history import History
 from .interruption import interruptible
 from .settings import Order, check_batch_size
-from .state import TrainingData, TrainingState, batch_bounds, start
+from .state import TrainingState, start
 from .stopping import Monitor
 
 Array = npt.NDArray[Any]
@@ -31,7 +32,7 @@ TICK = 0.1
 
 
 @final
-@dataclass
+@dataclass(eq=False, repr=False)
 class Model:
     """A trained network.
 
@@ -50,6 +51,9 @@ class Model:
     history: History
     state: TrainingState | None = None
 
+    def __repr__(self) -> str:
+        return f"Model({self.parameters!r}, {len(self.history)} epochs)"
+
     def predict(self, X: Any) -> Array:
         """Return f(x) of every row: class probabilities for softmax and sigmoid, values for identity.
 
@@ -61,12 +65,17 @@ class Model:
         -------
         array (n, outputs)
         """
-        return predict(self.network, self.parameters, check_inputs(X, self.network))
+        return self.network.predict(self.parameters, X)
 
-    def evaluate(self, X: Any, y: Any, weights: Any = None) -> Evaluation:
-        """Return the mean loss and the metric (accuracy, or R2) on these rows."""
+    def evaluate(
+        self, X: Any, y: Any, weights: Any = None, weight_mean: float | Literal["as given"] | None = None
+    ) -> Evaluation:
+        """Return the loss and the metric on these rows: accuracy, or R2 (of all outputs together).
+
+        Weights are divided by `weight_mean`: by default their own mean.
+        """
         X = check_inputs(X, self.network)
-        w, mean = check_weights(weights, len(X), None)
+        w, mean = check_weights(weights, len(X), weight_mean)
         source = Source(X, check_targets(y, self.network, len(X)), None if w is None else w / mean)
         return evaluate(self.network, self.parameters, source)
 
@@ -80,7 +89,7 @@ def fit(
     epochs: int = 100, penalty: Penalty | None = None, validation: Any = None, seed: int = 0, weights: Any = None,
     weight_mean: float | Literal["as given"] | None = None, schedule: str | Schedule = "constant",
     dtype: npt.DTypeLike = "float32", patience: int | None = None, monitor: Monitor = "loss",
-    min_improvement: float = 0.0, restore_best: bool | None = None, callbacks: Sequence[Callback] = (),
+    min_improvement: float = 0.0, restore_best: bool | None = None, callbacks: Callback | Sequence[Callback] = (),
     progress: Callback | None = None, shuffle: bool = True, order: Order | None = None,
     exact_train_loss: bool = False, initial: Parameters | None = None,
 ) -> Model:  # fmt: skip
@@ -117,12 +126,12 @@ def fit(
     min_improvement : float
     restore_best : bool, optional
         Return the parameters of the best epoch; by default if `patience` is given.
-    callbacks : sequence of callables (state) -> object
+    callbacks : callable (state) -> object, or several
         Called after every epoch; ``state.history[-1]`` is its record, ``state.stop()`` ends training.
     progress : callable (state) -> object, optional
         Called now and then within an epoch, at most ten times a second.
     shuffle, order, exact_train_loss, initial
-        See `start`.
+        See `start`. Schedules count epochs of all training rows, also where `order` leaves some out.
 
     Returns
     -------
@@ -161,11 +170,11 @@ def fit(
     if validation_rows is not None:
         held_out = Source(X, y, None if w is None else w / _mean_weight(w[validation_rows], weight_mean))
     elif validation is not None:
-        held_out = _validation_source(net, validation)
+        held_out = _validation_source(net, validation, weight_mean)
     data = TrainingData(source, rows, held_out, validation_rows)
     if data.validation is None and (patience is not None or restore_best):
         raise SpecificationError(
-            where="patience", expected="validation data", got="none",
+            where="patience" if patience is not None else "restore_best", expected="validation data", got="none",
             remedy="give validation=(X, y), or a fraction such as validation=0.1",
         )  # fmt: skip
     steps_per_epoch = len(batch_bounds(len(rows), None if batch_size == "all" else batch_size, net))
@@ -177,7 +186,7 @@ def fit(
         patience=patience, monitor=monitor, min_improvement=min_improvement, exact_train_loss=exact_train_loss,
         initial=initial,
     )  # fmt: skip
-    return train(state, data, epochs, restore, callbacks, progress)
+    return train(state, data, epochs, restore, [callbacks] if callable(callbacks) else callbacks, progress)
 
 
 def train(
@@ -185,6 +194,7 @@ def train(
     progress: Callback | None = None,
 ) -> Model:  # fmt: skip
     """Run epochs until there are `epochs` of them or something ends training; see `fit`."""
+    state.stopped = None
     last_finite = state.parameters.copy()
     next_tick = 0.0
 
@@ -215,6 +225,8 @@ def train(
                     callback(state)
             if interruption.asked:
                 state.stopped = "interrupted"
+                if not np.isfinite(state.parameters.vector).all():  # the last batch has just spoilt them
+                    state.return_to(last_finite)
     return _model(state, restore_best)
 
 
@@ -265,10 +277,14 @@ def _split(net: Network, y: Array, validation: Any, seed: int) -> tuple[Array, A
 
 def _mean_weight(w: Array, weight_mean: float | Literal["as given"] | None) -> float:
     """Return what the weights of held-out rows are divided by: their own mean, so that their loss is a mean too."""
-    return check_weights(w, len(w), weight_mean if weight_mean == "as given" else None, "weights of validation rows")[1]
+    return check_weights(w, len(w), _own_mean(weight_mean), "weights of validation rows")[1]
 
 
-def _validation_source(net: Network, validation: Any) -> Source:
+def _own_mean(weight_mean: float | Literal["as given"] | None) -> Literal["as given"] | None:
+    return "as given" if weight_mean == "as given" else None
+
+
+def _validation_source(net: Network, validation: Any, weight_mean: float | Literal["as given"] | None) -> Source:
     if len(validation) not in (2, 3):
         raise SpecificationError(
             where="validation", expected="(X, y) or (X, y, weights)", got=f"{len(validation)} arrays",
@@ -276,5 +292,7 @@ def _validation_source(net: Network, validation: Any) -> Source:
         )  # fmt: skip
     X = check_inputs(validation[0], net, "validation X")
     y = check_targets(validation[1], net, len(X), "validation y")
-    w, mean = check_weights(validation[2] if len(validation) == 3 else None, len(X), None, "validation weights")
+    w, mean = check_weights(
+        validation[2] if len(validation) == 3 else None, len(X), _own_mean(weight_mean), "validation weights"
+    )
     return Source(X, y, None if w is None else w / mean)

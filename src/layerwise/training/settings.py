@@ -12,8 +12,7 @@ import numpy.typing as npt
 from ..errors import SpecificationError, check_number
 from ..rules.penalties import Penalty
 from ..rules.schedules import Schedule
-from ..rules.updates import Adam, Update
-from ..rules.updates import update as update_named
+from ..rules.updates import Update
 
 Array = npt.NDArray[Any]
 #: The order of the rows: a function of the epoch (0, 1, ...), or one row of positions for each epoch.
@@ -54,16 +53,3 @@ def check_dtype(dtype: Any) -> None:
         raise SpecificationError(
             where="dtype", expected="float32 or float64", got=str(dtype), remedy="choose one of them"
         )
-
-
-def chosen_update(update: str | Update | None) -> Update:
-    """Return the update meant: Adam() by default, or the rule of that name with its own settings."""
-    if update is None:
-        return Adam()
-    if isinstance(update, str):
-        return update_named(update)
-    if isinstance(update, Update):
-        return update
-    raise SpecificationError(
-        where="update", expected="an update such as lw.SGD(0.1), or a name", got=repr(update), remedy="give one of them"
-    )

@@ -12,20 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engines import ReferenceEngine, Source
-from ..errors import InputError, SpecificationError, check_number
+from ..errors import DivergenceError, InputError, SpecificationError, check_number
 from ..network import Network, Parameters
 from ..network.inputs import check_inputs, check_parameters, check_targets, check_weights
-from ..network.propagation import Training
+from ..network.propagation import Training, dropout_probabilities
 from ..network.steps import Batch, train_step
-from ..network.trace import check_rows_for_normalisation
+from ..network.trace import check_places, check_rows_for_normalisation
 from ..ops import Purpose, Vocabulary
-from ..rules.penalties import Penalty
+from ..rules.penalties import Penalty, as_penalty
 from ..rules.schedules import Progress, Schedule
 from ..rules.schedules import schedule as schedule_named
-from ..rules.updates import Update
+from ..rules.updates import Adam, Update, as_update
+from .batches import TrainingData, batch_bounds
 from .evaluation import Evaluation, evaluate, metric_of, spread
 from .history import History, Record
-from .settings import Order, Settings, check_batch_size, check_dtype, chosen_update
+from .settings import Order, Settings, check_batch_size, check_dtype
 from .stopping import EarlyStopping, Monitor
 
 Array = npt.NDArray[Any]
@@ -43,18 +44,8 @@ class StepResult:
     rate: float
 
 
-@dataclass(frozen=True)
-class TrainingData:
-    """What an epoch goes through: the source, which of its rows train, and what to validate on."""
-
-    source: Source
-    rows: Array
-    validation: Source | None = None
-    validation_rows: Array | None = None
-
-
 @final
-@dataclass
+@dataclass(eq=False, repr=False)
 class TrainingState:
     """The state of training; made by `start`.
 
@@ -68,6 +59,8 @@ class TrainingState:
         The update's memory, such as Adam's mean and squares.
     steps : int
         Updates made.
+    memory_since : int
+        Updates made when the memory was fresh: 0, unless training started over after a divergence.
     epoch : int
         Epochs finished.
     position : int
@@ -89,6 +82,7 @@ class TrainingState:
     early_stopping: EarlyStopping
     history: History
     steps: int = 0
+    memory_since: int = 0
     epoch: int = 0
     position: int = 0
     order: Array | None = None
@@ -102,6 +96,9 @@ class TrainingState:
             name: [segment.view(vector) for segment in self.network.segments]
             for name, vector in self.update_state.items()
         }
+
+    def __repr__(self) -> str:
+        return f"TrainingState({self.parameters!r}, {self.epoch} epochs, {self.steps} steps)"
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_memory": {}}
@@ -157,6 +154,11 @@ class TrainingState:
         -------
         StepResult
 
+        Raises
+        ------
+        DivergenceError
+            If the loss before the update was NaN or infinite; theta is spoilt then.
+
         Examples
         --------
         >>> from layerwise.network import Network
@@ -171,28 +173,38 @@ class TrainingState:
         check_rows_for_normalisation(self.network, len(X))
         given = self.settings.weight_mean
         w, mean = check_weights(weights, len(X), 1.0 if given is None else given)
-        places = np.arange(len(X)) if rows is None else np.asarray(rows)
-        if places.shape != (len(X),) or places.dtype.kind not in "iu":
-            raise InputError(
-                where="rows", expected=f"({len(X)},) whole numbers", got=f"{places.shape} of {places.dtype}",
-                remedy="give the position of each row in the data set",
-            )  # fmt: skip
+        places = check_places(rows, len(X))
         batch = Source(X, y, None if w is None else w / mean).gather(slice(None), self.settings.dtype)
         rate = self.rate
+        total = (
+            self.settings.epochs
+            and self.settings.steps_per_epoch
+            and (self.settings.epochs * self.settings.steps_per_epoch)
+        )
+        if rate == 0 and total and self.steps >= total:
+            raise SpecificationError(
+                where="schedule", expected="steps left", got=f"{self.steps} of {total} made, and a rate of 0",
+                remedy="start a new state with another schedule",
+            )  # fmt: skip
         objective, loss, score, penalty, norm = self._update(ReferenceEngine(self.settings.dtype).ops, *batch, places)
-        metric = metric_of(self.network, score, spread(self.network, Source(X, y), np.arange(len(X))))
+        metric = metric_of(self.network, score, spread(Source(X, y)))
+        if not math.isfinite(objective):
+            raise DivergenceError(
+                where=f"step {self.steps}", expected="a finite loss", got=str(objective),
+                remedy=f"lower the rate ({rate:g}) and start from parameters of before",
+            )  # fmt: skip
         return StepResult(loss, metric, penalty, objective, norm, rate)
 
     def _update(
         self, ops: Vocabulary, X: Array, y: Array, weights: Array | None, rows: Array
     ) -> tuple[float, float, float, float, float]:
         """Make one update; return the objective, loss, score, penalty and norm of the gradient before it."""
-        update, rate = self.settings.update, self.rate
-        dropout = {k: layer.dropout for k, layer in enumerate(self.network.layers, 1) if layer.dropout > 0}
+        update, rate, t = self.settings.update, self.rate, self.steps - self.memory_since + 1
+        training = Training(rows, self.key, dropout_probabilities(self.network))
         computed, squared_norm = train_step(
-            ops, self.network, self.parameters, Batch(X, y, weights, Training(rows, self.key, dropout)),
+            ops, self.network, self.parameters, Batch(X, y, weights, training),
             self.settings.penalty, [term.strength for term in self.settings.penalty.terms],
-            update, self._memory, {kind: update.scalars(self.steps + 1, rate, kind) for kind in (True, False)},
+            update, self._memory, {kind: update.scalars(t, rate, kind) for kind in (True, False)},
         )  # fmt: skip
         self.steps += 1
         penalty = 0.0 if computed.penalty is None else float(computed.penalty[0])
@@ -256,19 +268,22 @@ class TrainingState:
         theta = self.parameters
         if not (np.isfinite(theta.vector).all() and np.isfinite(theta.statistics).all()):
             return False
-        validation = None
+        # The last update may have spoilt theta although its own loss, taken before it, was finite: look once more.
         if data.validation is not None:
-            validation = evaluate(self.network, theta, data.validation, data.validation_rows)
-            if not math.isfinite(validation.loss):
-                return False
+            validation = evaluate(self.network, theta, data.validation, data.validation_rows, data.validation_spread)
+        else:
+            validation = None
+        probe = validation or evaluate(self.network, theta, data.source, data.rows[: bounds[0][1] - bounds[0][0]], 0.0)
+        if not math.isfinite(probe.loss):
+            return False
         self._finish_epoch(data, validation, spent, started)
         return True
 
     def _finish_epoch(self, data: TrainingData, validation: Evaluation | None, spent: float, started: float) -> None:
         objective, loss, score, penalty, norm = self._partial
-        exact = (
-            evaluate(self.network, self.parameters, data.source, data.rows) if self.settings.exact_train_loss else None
-        )
+        exact = None
+        if self.settings.exact_train_loss:
+            exact = evaluate(self.network, self.parameters, data.source, data.rows, data.spread)
         self.epoch, self.position, self.order = self.epoch + 1, 0, None
         if validation is not None and self.early_stopping.see(
             self.epoch, validation.loss, validation.metric, self.parameters
@@ -277,7 +292,7 @@ class TrainingState:
         self.seconds = spent + time.perf_counter() - started
         self.history.append(Record(
             epoch=self.epoch, steps=self.steps, rate=self.rate_at(self.steps - 1), train_loss=loss,
-            train_metric=metric_of(self.network, score, spread(self.network, data.source, data.rows)),
+            train_metric=metric_of(self.network, score, data.spread),
             penalty=penalty, objective=objective, gradient_norm=norm,
             exact_train_loss=exact.loss if exact else None,
             validation_loss=validation.loss if validation else None,
@@ -290,23 +305,7 @@ class TrainingState:
         self.parameters.statistics[...] = parameters.statistics
         for memory in self.update_state.values():
             memory[...] = self.settings.update.initial_memory
-        self.position, self.order = 0, None
-
-
-def batch_bounds(n: int, batch_size: int | None, net: Network) -> list[tuple[int, int]]:
-    """Cut n rows into batches; a last row alone joins the batch before it if the network normalises batches.
-
-    >>> batch_bounds(5, 2, Network(1, [2], 2))
-    [(0, 2), (2, 4), (4, 5)]
-    >>> batch_bounds(5, 2, Network(1, [2], 2, batch_norm=True))
-    [(0, 2), (2, 5)]
-    """
-    size = n if batch_size is None else min(batch_size, n)
-    check_rows_for_normalisation(net, size)
-    starts = list(range(0, n, size))
-    if net.normalises and n - starts[-1] == 1:
-        starts.pop()
-    return list(zip(starts, [*starts[1:], n], strict=True))
+        self.memory_since, self.position, self.order = self.steps, 0, None
 
 
 def start(
@@ -367,14 +366,9 @@ def start(
         check_number("weight_mean", weight_mean, above=0)
     if initial is not None:
         check_parameters(initial, net, "initial")
-    chosen = chosen_update(update)
-    if penalty is not None and not isinstance(penalty, Penalty):
-        raise SpecificationError(
-            where="penalty", expected="lw.L2(strength), lw.L1(strength) or their sum", got=repr(penalty),
-            remedy="write lw.L2(1e-4), say",
-        )  # fmt: skip
+    chosen = Adam() if update is None else as_update(update)
     settings = Settings(
-        update=chosen, schedule=schedule_named(schedule), penalty=penalty or Penalty(),
+        update=chosen, schedule=schedule_named(schedule), penalty=as_penalty(penalty),
         batch_size=None if isinstance(batch_size, str) else int(batch_size), epochs=epochs,
         steps_per_epoch=steps_per_epoch, dtype=np.dtype(dtype), seed=int(seed), shuffle=shuffle, order=order,
         weight_mean=weight_mean, exact_train_loss=exact_train_loss,

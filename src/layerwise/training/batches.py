@@ -1,0 +1,52 @@
+"""What an epoch goes through, and how it is cut into batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy.typing as npt
+
+from ..engines import Source
+from ..network import Network
+from ..network.trace import check_rows_for_normalisation
+from .evaluation import spread
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What an epoch goes through: the source, which of its rows train, and what to validate on."""
+
+    source: Source
+    rows: Array
+    validation: Source | None = None
+    validation_rows: Array | None = None
+
+    @cached_property
+    def spread(self) -> float:
+        """The spread of the training targets; see `spread`."""
+        return spread(self.source, self.rows)
+
+    @cached_property
+    def validation_spread(self) -> float:
+        """The spread of the validation targets."""
+        return 0.0 if self.validation is None else spread(self.validation, self.validation_rows)
+
+
+def batch_bounds(n: int, batch_size: int | None, net: Network) -> list[tuple[int, int]]:
+    """Cut n rows into batches; a last row alone joins the batch before it if the network normalises batches.
+
+    >>> batch_bounds(5, 2, Network(1, [2], 2))
+    [(0, 2), (2, 4), (4, 5)]
+    >>> batch_bounds(5, 2, Network(1, [2], 2, batch_norm=True))
+    [(0, 2), (2, 5)]
+    """
+    size = n if batch_size is None else min(batch_size, n)
+    check_rows_for_normalisation(net, size)
+    starts = list(range(0, n, size))
+    if net.normalises and n - starts[-1] == 1:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], n], strict=True))
