@@ -98,10 +98,10 @@ def test_float32(scattered):
         np.testing.assert_allclose(function(net, narrow, X), function(net, theta, X), atol=1e-5)
 
 
-@pytest.mark.parametrize("c", [2, -1])
+@pytest.mark.parametrize("c", [2, -1, 0.5])
 def test_an_output_that_is_not_there(c, scattered):
     net = network("tanh", "identity")
-    with pytest.raises(SpecificationError, match=f"output: expected an output 0 to 1, got {c}; choose one of them"):
+    with pytest.raises(SpecificationError, match=f"output: expected a whole number of at least 0 and below 2, got {c};"):
         lw.input_gradient(net, scattered(net), X, output=c)
 
 
