@@ -101,7 +101,7 @@ def test_float32(scattered):
 @pytest.mark.parametrize("c", [2, -1, 0.5])
 def test_an_output_that_is_not_there(c, scattered):
     net = network("tanh", "identity")
-    with pytest.raises(SpecificationError, match=f"output: expected a whole number of at least 0 and below 2, got {c};"):
+    with pytest.raises(SpecificationError, match=f"output: expected a whole number of at least 0 and below 2, got {c}"):
         lw.input_gradient(net, scattered(net), X, output=c)
 
 
