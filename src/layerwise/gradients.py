@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -49,10 +50,7 @@ def loss_gradient_at_output(f: Any, y: Any) -> Array:
     >>> loss_gradient_at_output([0.25, 0.75], 0)
     array([-4.,  0.])
     """
-    probabilities, codes = _rows_and_codes(f, y)
-    return np.asarray(softmax_loss_gradient_at_output(NumpyOps(probabilities.dtype), probabilities, codes)).reshape(
-        np.shape(f)
-    )
+    return _at_rows(softmax_loss_gradient_at_output, f, y)
 
 
 def loss_gradient_at_preactivation(f: Any, y: Any) -> Array:
@@ -73,13 +71,11 @@ def loss_gradient_at_preactivation(f: Any, y: Any) -> Array:
     >>> loss_gradient_at_preactivation([0.25, 0.75], 0)
     array([-0.75,  0.75])
     """
-    probabilities, codes = _rows_and_codes(f, y)
-    return np.asarray(
-        softmax_loss_gradient_at_preactivation(NumpyOps(probabilities.dtype), probabilities, codes)
-    ).reshape(np.shape(f))
+    return _at_rows(softmax_loss_gradient_at_preactivation, f, y)
 
 
-def _rows_and_codes(f: Any, y: Any) -> tuple[Array, Array]:
+def _at_rows(rule: Callable[..., Any], f: Any, y: Any) -> Array:
+    """Apply a rule of f and class codes to rows, or to a single one."""
     probabilities = np.asarray(f)
     if probabilities.dtype not in (np.float32, np.float64):
         probabilities = probabilities.astype(np.float64)
@@ -90,7 +86,7 @@ def _rows_and_codes(f: Any, y: Any) -> tuple[Array, Array]:
             where="y", expected=f"{len(rows)} class codes 0 to {rows.shape[1] - 1}", got=repr(y),
             remedy="give one whole number a row",
         )  # fmt: skip
-    return rows, codes
+    return np.asarray(rule(NumpyOps(rows.dtype), rows, codes)).reshape(probabilities.shape)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -102,15 +101,6 @@ def options() -> Callable[..., Options]:
         return Options(data, **({name: defaults[name] for name in names} | changes))
 
     return make
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real data sets; the test is skipped where there is none."""
-    folder = Path(os.environ.get("LAYERWISE_DATA") or Path(__file__).parents[3] / "shared" / "data")
-    if not (folder / "SHA256SUMS").is_file():
-        pytest.skip(f"no data sets in {folder}")
-    return folder
 
 
 def rows(n: int) -> list[str]:

@@ -101,3 +101,18 @@ def test_a_rule_that_gives_nan_is_noticed(run, monkeypatch):
     answer = run("diagnose", "gradients")
     assert answer.code == 1
     assert {name for name, errors in rows(answer.out) if not all(error < 1e-6 for error in errors)} == {"relu"}
+
+
+@pytest.mark.parametrize("kind", ["plain", "batch norm + dropout"])
+def test_each_is_checked_with_and_without_weights_and_as_it_is_trained(monkeypatch, kind):
+    asked = []
+
+    def spy(net, theta, X, y, penalty, weights, mode, seed):
+        asked.append((weights is not None, mode))
+        return usual(net, theta, X, y, penalty, weights, mode, seed)
+
+    usual = diagnose.check_gradient
+    monkeypatch.setattr(diagnose, "check_gradient", spy)
+    assert diagnose.gradient_error("tanh", "softmax", kind, "L2") < 1e-6
+    mode = "predict" if kind == "plain" else "train"
+    assert asked == [(False, mode), (True, mode)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -13,15 +12,6 @@ from layerwise.errors import LayerwiseError
 
 Fails = Callable[..., AbstractContextManager[None]]
 Write = Callable[[str, "str | bytes"], Path]
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real data sets; the test is skipped where there is none."""
-    folder = Path(os.environ.get("LAYERWISE_DATA") or Path(__file__).parents[3] / "shared" / "data")
-    if not (folder / "SHA256SUMS").is_file():
-        pytest.skip(f"no data sets in {folder}")
-    return folder
 
 
 @pytest.fixture

@@ -8,44 +8,11 @@ from contextlib import AbstractContextManager, contextmanager
 import numpy as np
 import pytest
 
-from layerwise.network import Network, Parameters
+from layerwise.network import Parameters
 
 Scattered = Callable[..., Parameters]
 Targets = Callable[..., np.ndarray]
 Unchanged = Callable[..., AbstractContextManager[None]]
-
-
-@pytest.fixture(scope="session")
-def scattered() -> Scattered:
-    """Parameters with no special values: biases, scales, shifts and running statistics are drawn too."""
-
-    def parameters(net: Network, seed: int = 0, dtype: str = "float64") -> Parameters:
-        generator = np.random.default_rng(seed)
-        theta = net.initialize(seed)
-        for arrays, low, high in (
-            (theta.b, -0.5, 0.5), (theta.gamma, 0.5, 1.5), (theta.beta, -0.5, 0.5),
-            (theta.running_mean, -0.5, 0.5), (theta.running_variance, 0.5, 2.0),
-        ):  # fmt: skip
-            for array in arrays.values():
-                array[...] = generator.uniform(low, high, array.shape)
-        return theta.astype(dtype)
-
-    return parameters
-
-
-@pytest.fixture(scope="session")
-def targets() -> Targets:
-    """Targets that the network's output can have."""
-
-    def draw(net: Network, n: int, seed: int = 0) -> np.ndarray:
-        generator = np.random.default_rng(seed)
-        if net.output.target == "classes":
-            return generator.integers(0, net.outputs, n)
-        if net.output.target == "labels":
-            return generator.integers(0, 2, (n, net.outputs)).astype(np.float64)
-        return generator.normal(size=(n, net.outputs))
-
-    return draw
 
 
 @pytest.fixture(scope="session")

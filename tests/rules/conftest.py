@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from layerwise.errors import SpecificationError
-
 STEP = 1e-6
 
 
@@ -27,23 +25,6 @@ def gradient() -> Callable[..., Any]:
         return result
 
     return differences
-
-
-@pytest.fixture(scope="session")
-def refused() -> Callable[..., str]:
-    """(action, words) -> the message of its SpecificationError: one line, with expected, got, remedy and the words."""
-
-    def message(action: Callable[[], Any], *words: str) -> str:
-        with pytest.raises(SpecificationError) as caught:
-            action()
-        text = str(caught.value)
-        assert len(text.splitlines()) == 1
-        for part in (caught.value.where, caught.value.expected, caught.value.got, caught.value.remedy, *words):
-            assert part
-            assert part in text
-        return text
-
-    return message
 
 
 @pytest.fixture(scope="session")

@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager
 
 import numpy as np
 import pytest
 
-from layerwise.errors import LayerwiseError
 from layerwise.network import Network
 
 Refuses = Callable[..., AbstractContextManager[None]]
 Sample = Callable[..., tuple[np.ndarray, np.ndarray]]
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of real data sets; the test is skipped where there is none."""
-    folder = Path(os.environ.get("LAYERWISE_DATA") or Path(__file__).parents[3] / "shared" / "data")
-    if not folder.is_dir():
-        pytest.skip(f"no data sets in {folder}")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def refuses() -> Refuses:
-    """A block that must raise an error of exactly this kind, on one line, with all the given pieces."""
-
-    @contextmanager
-    def block(kind: type[LayerwiseError], *pieces: str) -> Iterator[None]:
-        with pytest.raises(kind) as caught:
-            yield
-        error = caught.value
-        assert type(error) is kind
-        assert "\n" not in str(error)
-        for piece in (error.expected, error.got, error.remedy, *pieces):
-            assert piece
-            assert piece in str(error)
-
-    return block
 
 
 @pytest.fixture(scope="session")

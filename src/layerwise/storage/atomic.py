@@ -80,7 +80,7 @@ def write_folder(
     """
     check_place(folder, overwrite, foreign)
     place = _behind_links(folder)
-    with _storage_errors(folder), _parents(place) as keep:
+    with _storage_errors(folder), _parents(place):
         fresh = _beside(place)
         try:
             fill(fresh)
@@ -92,7 +92,6 @@ def write_folder(
                 _replace(place, fresh)
             else:
                 fresh.rename(place)
-            keep()
             _to_disk(place.parent)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -108,15 +107,15 @@ def _beside(folder: Path) -> Path:
 
 
 @contextmanager
-def _parents(folder: Path) -> Iterator[Callable[[], None]]:
-    """Make the folders above one; in the end those that were made go again, unless the function given is called."""
+def _parents(folder: Path) -> Iterator[None]:
+    """Make the folders above one; in the end those that were made go again, unless something has come into them."""
     made = [parent for parent in folder.parents if not parent.exists()]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        yield made.clear
+        yield
     finally:
         for parent in made:
-            with suppress(OSError):  # something else has come into it meanwhile
+            with suppress(OSError):  # it is not empty
                 parent.rmdir()
 
 

@@ -1,19 +1,31 @@
-"""What the tests of network/ share."""
+"""What the tests of several folders share."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from layerwise.errors import LayerwiseError
+from layerwise.errors import LayerwiseError, SpecificationError
 from layerwise.network import Network, Parameters
 
 Refuses = Callable[..., AbstractContextManager[None]]
 Scattered = Callable[..., Parameters]
 Targets = Callable[..., np.ndarray]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data sets; the test is skipped where there is none."""
+    folder = Path(os.environ.get("LAYERWISE_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not (folder / "SHA256SUMS").is_file():
+        pytest.skip(f"no data sets in {folder}")
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +44,23 @@ def refuses() -> Refuses:
             assert piece in str(error)
 
     return block
+
+
+@pytest.fixture(scope="session")
+def refused() -> Callable[..., str]:
+    """(action, words) -> the message of its SpecificationError: one line, with expected, got, remedy and the words."""
+
+    def message(action: Callable[[], Any], *words: str) -> str:
+        with pytest.raises(SpecificationError) as caught:
+            action()
+        text = str(caught.value)
+        assert len(text.splitlines()) == 1
+        for part in (caught.value.where, caught.value.expected, caught.value.got, caught.value.remedy, *words):
+            assert part
+            assert part in text
+        return text
+
+    return message
 
 
 @pytest.fixture(scope="session")
