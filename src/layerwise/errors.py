@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import sys
 from typing import Any
 
 
@@ -91,6 +92,10 @@ def closest(name: str, names: list[str]) -> str:
     return f"choose one of {shown}" + (f" ... ({len(names)} in all)" if len(names) > 30 else "")
 
 
+#: Numbers beyond it are taken for mistakes; the largest float, so that every number here converts.
+LARGEST = sys.float_info.max
+
+
 def check_number(
     where: str, value: Any, *, above: float = -math.inf, at_least: float = -math.inf, below: float = math.inf,
     at_most: float = math.inf, whole: bool = False,
@@ -102,15 +107,18 @@ def check_number(
     layerwise.errors.SpecificationError: rate: expected a number above 0, got -1; choose such a value
     """
     bounds = [("above", above), ("of at least", at_least), ("below", below), ("of at most", at_most)]
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if whole:
-        is_number = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if is_number and math.isfinite(value) and above < value < below and at_least <= value <= at_most:
+    is_number = isinstance(value, numbers.Integral if whole else numbers.Real) and not isinstance(value, bool)
+    if is_number and _is_finite(value) and above < value < below and at_least <= value <= at_most:
         return
-    wanted = " and ".join(f"{word} {bound:g}" for word, bound in bounds if math.isfinite(bound))
+    known = [(word, bound) for word, bound in bounds if math.isfinite(bound)]
+    wanted = " and ".join(f"{word} {bound:g}" if bound < 1e6 else f"{word} {int(bound)}" for word, bound in known)
     raise SpecificationError(
-        where=where,
-        expected=f"a {'whole ' * whole}number {wanted}".strip(),
-        got=repr(value),
+        where=where, expected=f"a {'whole ' * whole}number {wanted}".strip(), got=repr(value),
         remedy="choose such a value",
-    )
+    )  # fmt: skip
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, numbers.Integral):
+        return abs(int(value)) <= LARGEST  # math.isfinite fails on whole numbers that no float can hold
+    return math.isfinite(value)

@@ -86,7 +86,7 @@ def train(
     out: Annotated[Path | None, typer.Option(
         help="Folder for the model; by default a new one under models/.", rich_help_panel=OUTPUT)] = None,
     overwrite: Annotated[bool, typer.Option(
-        "--overwrite", help="Replace the model in the folder.", rich_help_panel=OUTPUT)] = False,
+        "--overwrite", help="Replace the model in the folder, or in models/NAME.", rich_help_panel=OUTPUT)] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False,
     as_json: Annotated[bool, typer.Option(
         "--json", help="Print one JSON object on standard output.", rich_help_panel=OUTPUT)] = False,
@@ -113,7 +113,7 @@ def train(
     if out is not None:
         check_place(out, overwrite, foreign_files)
     experiment = prepare(options)
-    folder = out if out is not None else _free_folder(experiment.name)
+    folder = out if out is not None else _default_folder(experiment.name, overwrite)
     check_place(folder, overwrite, foreign_files)
     if not quiet:
         _introduce(console, experiment, options)
@@ -152,11 +152,11 @@ def _with_remedy(problem: DivergenceError, more: str) -> DivergenceError:
     )
 
 
-def _free_folder(name: str) -> Path:
-    """Return models/NAME, or models/NAME-2, ... if that is taken."""
+def _default_folder(name: str, overwrite: bool) -> Path:
+    """Return models/NAME; if that is taken and not to be replaced, models/NAME-2, ..."""
     folder = Path("models") / name
     number = 2
-    while folder.exists() or folder.is_symlink():
+    while not overwrite and (folder.exists() or folder.is_symlink()):
         folder = Path("models") / f"{name}-{number}"
         number += 1
     return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -41,7 +42,7 @@ class Segment:
     @property
     def stop(self) -> int:
         """The end of the slice."""
-        return self.start + int(np.prod(self.shape))
+        return self.start + math.prod(self.shape)
 
     def view(self, vector: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the slice of a flat vector in its own shape; no copy."""

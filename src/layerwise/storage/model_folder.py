@@ -119,13 +119,13 @@ def save(
         **(files or {}),
     }
     document = {
+        **(description or {}),  # first: nothing in it may take the place of what follows
         "format": FORMAT,
         "version": VERSION,
         "network": network_to_data(theta.network),
         "dtype": theta.vector.dtype.name,
         "preparation": preparation.to_data() if preparation else None,
         "target": target.to_data() if target else None,
-        **(description or {}),
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
     }
     contents[DESCRIPTION] = (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
