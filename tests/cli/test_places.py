@@ -28,6 +28,13 @@ def test_a_new_folder_under_models_each_time(run):
     assert names("models") == ["iris", "iris-2", "iris-3"]
 
 
+def test_overwrite_alone_replaces_the_model_under_models(run):
+    for seed in (1, 2):
+        assert run(*TRAIN, "--overwrite", "--seed", seed).code == 0
+    assert names("models") == ["iris"]
+    assert load("models/iris").description["options"]["seed"] == 2
+
+
 @pytest.mark.parametrize("out", ["m", "a/b/m", "with space/größe 日本", "./m/", "-m", "m.csv"])
 def test_out(run, out):
     answer = run(*TRAIN, f"--out={out}")
