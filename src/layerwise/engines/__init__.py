@@ -1,5 +1,5 @@
 """Engines: run the steps of training over batches of rows. They know rows and steps, not networks."""
 
-from .reference import EpochTotals, ReferenceEngine, Source
+from .reference import EpochTotals, ReferenceEngine, Source, one_thread
 
-__all__ = ["EpochTotals", "ReferenceEngine", "Source"]
+__all__ = ["EpochTotals", "ReferenceEngine", "Source", "one_thread"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, final
@@ -20,9 +21,14 @@ Step = Callable[[Vocabulary, Array, Array, Array | None, Array], Sequence[float]
 
 
 @cache
-def _one_thread() -> ThreadpoolController:
-    """Find NumPy's matrix library once: its sums depend on the number of threads, and a seed's bits must not."""
-    return ThreadpoolController()
+def _matrix_library() -> ThreadpoolController:
+    return ThreadpoolController()  # looks through all loaded libraries, so once
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Keep NumPy's matrix products on one thread: their sums depend on the number, and a seed's bits must not."""
+    context: AbstractContextManager[Any] = _matrix_library().limit(limits=1, user_api="blas")
+    return context
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ class ReferenceEngine:
         stop : callable
             Asked after every batch, with the end of that batch; True ends the run.
         """
-        with _one_thread().limit(limits=1, user_api="blas"):
+        with one_thread():
             return self._run(step, source, order, bounds, stop)
 
     def _run(

@@ -11,7 +11,7 @@ from typing import Any, Literal, final
 import numpy as np
 import numpy.typing as npt
 
-from ..engines import ReferenceEngine, Source
+from ..engines import ReferenceEngine, Source, one_thread
 from ..errors import DivergenceError, InputError, SpecificationError, check_number
 from ..network import Network, Parameters
 from ..network.inputs import check_inputs, check_parameters, check_targets, check_weights
@@ -186,7 +186,9 @@ class TrainingState:
                 where="schedule", expected="steps left", got=f"{self.steps} of {total} made, and a rate of 0",
                 remedy="start a new state with another schedule",
             )  # fmt: skip
-        objective, loss, score, penalty, norm = self._update(ReferenceEngine(self.settings.dtype).ops, *batch, places)
+        with one_thread():
+            ops = ReferenceEngine(self.settings.dtype).ops
+            objective, loss, score, penalty, norm = self._update(ops, *batch, places)
         metric = metric_of(self.network, score, spread(Source(X, y)))
         if not math.isfinite(objective):
             raise DivergenceError(
