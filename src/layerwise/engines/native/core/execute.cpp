@@ -1,0 +1,413 @@
+#include "execute.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <new>
+
+namespace layerwise {
+
+namespace {
+
+constexpr std::size_t kCacheLine = 64;
+constexpr Index kAlign = 64;
+// With fewer rows, dot products with W as it lies beat packing W'.
+constexpr Index kFewRows = 8;
+constexpr Index kPanel = 32, kSmallPanel = 16, kLargePanel = 64;
+constexpr Index kPanelBytes = 48 * 1024;        // of a product's result, in a phase of fixed rows
+constexpr Index kManyWeights = 1 << 20;         // bytes: more than a second-level cache holds beside the rest
+constexpr Index kMostNumbers = Index{1} << 40;
+constexpr double kWorthSharing = 12e3;          // nanoseconds of work in a wave
+
+Index rounded(Index count, Index bytes) { return (count * bytes + kAlign - 1) / kAlign * kAlign / bytes + kAlign / bytes; }
+
+}  // namespace
+
+// A phase of fixed rows is cut by its widest value, so that a block of all its values stays in a first-level cache.
+template <class T> Index Executor<T>::fixed_panel_rows(const Phase& phase) const {
+    Index widest = 1;
+    for (const Index columns : phase.slots) widest = std::max(widest, columns);
+    for (const Operation& op : phase.operations) {
+        if (op.kind == Kind::map) widest = std::max(widest, op.depth);
+        if (op.result >= 0) widest = std::max(widest, value(op.result).columns);
+    }
+    const Index fit = kPanelBytes / (widest * static_cast<Index>(sizeof(T))) / kSmallPanel * kSmallPanel;
+    return std::min(std::max(kSmallPanel, fit), phase.rows);
+}
+
+Memory::~Memory() { release(); }
+
+void Memory::release() {
+    ::operator delete(at_, std::align_val_t{kCacheLine});
+    at_ = nullptr;
+    bytes_ = 0;
+}
+
+void* Memory::of(std::size_t bytes) {
+    if (bytes > bytes_) {
+        release();
+        at_ = ::operator new(bytes, std::align_val_t{kCacheLine}, std::nothrow);
+        if (!at_) throw PlanError("not enough memory for " + std::to_string(bytes >> 20) + " MiB of buffers");
+        bytes_ = bytes;
+        std::memset(at_, 0, bytes);
+    }
+    return at_;
+}
+
+template <class T>
+Executor<T>::Executor(Plan plan, const Kernels<T>& kernels)
+    : plan_(std::move(plan)), kernels_(kernels), base_(plan_.values.size()), integers_(plan_.given.size()),
+      gathered_(plan_.given.size()), gathered_integers_(plan_.given.size()),
+      scalars_(static_cast<std::size_t>(plan_.scalars) + 1), laid_(plan_.phases.size()), packed_(plan_.packed.size()),
+      fresh_(plan_.packed.size()) {
+    for (std::size_t p = 0; p < plan_.phases.size(); ++p) {
+        if (waves_.empty() || plan_.phases[waves_.back().first].level != plan_.phases[p].level) waves_.push_back({p, p, {}, 0});
+        waves_.back().last = p + 1;
+    }
+}
+
+// --- memory -----------------------------------------------------------------------------------------------------------
+
+template <class T> void Executor<T>::bind_vectors(void* const* vectors) {
+    for (std::size_t v = 0; v < base_.size(); ++v) {
+        const Value& value = plan_.values[v];
+        if (value.storage == Storage::vector) base_[v] = static_cast<T*>(vectors[value.index]) + value.start;
+        if (value.storage == Storage::scalar) base_[v] = &scalars_[static_cast<std::size_t>(value.index)];
+        if (value.storage == Storage::row_count) base_[v] = &scalars_[static_cast<std::size_t>(plan_.scalars)];
+    }
+    std::fill(fresh_.begin(), fresh_.end(), 0);
+}
+
+// One block of memory for everything that lives between phases, and one for each thread.
+template <class T> void Executor<T>::reserve(Index most_rows, bool gathers, int threads) {
+    if (most_rows <= reserved_rows_ && threads <= reserved_threads_ && (gathers == reserved_gathers_)) return;
+    const Index n = most_rows > reserved_rows_ ? most_rows : reserved_rows_;
+    const Index bytes = sizeof(T);
+    std::vector<Index> fulls;  // values in several shapes share one place
+    for (const Value& v : plan_.values) {
+        if (v.symbolic && v.rows * v.columns > kMostNumbers / n) throw PlanError("a batch of " + std::to_string(n) + " rows is too large");
+        if (v.storage != Storage::full) continue;
+        if (static_cast<std::size_t>(v.index) >= fulls.size()) fulls.resize(static_cast<std::size_t>(v.index) + 1);
+        Index& size = fulls[static_cast<std::size_t>(v.index)];
+        size = std::max(size, v.count(n));
+    }
+    for (int writing = 0; writing < 2; ++writing) {
+        Index size = 0;
+        T* const start = writing ? static_cast<T*>(arena_.of(0)) : nullptr;
+        const auto take = [&](Index count) {
+            const Index at = size;
+            size += rounded(count, bytes);
+            if (size > kMostNumbers) throw PlanError("its buffers need too much memory");
+            return writing ? start + at : nullptr;
+        };
+        for (std::size_t f = 0; f < fulls.size(); ++f) {
+            T* const at = take(fulls[f]);
+            for (std::size_t v = 0; writing && v < base_.size(); ++v)
+                if (plan_.values[v].storage == Storage::full && plan_.values[v].index == static_cast<Index>(f)) base_[v] = at;
+        }
+        for (std::size_t p = 0; p < packed_.size(); ++p) {
+            const Value& w = value(plan_.packed[p].value);
+            T* const at = take((w.rows + kernels_.packed_columns) * w.columns);
+            if (writing) packed_[p] = at;
+        }
+        for (std::size_t g = 0; gathers && g < plan_.given.size(); ++g) {
+            const Given& given = plan_.given[g];
+            const bool sparse = sparse_ && given.role == Role::features;
+            T* const at = take(sparse ? 0 : given.count(n) * (given.integers ? static_cast<Index>(sizeof(Index)) / bytes : 1));
+            if (writing) (given.integers ? gathered_integers_[g] = reinterpret_cast<Index*>(at) : (gathered_[g] = at, nullptr));
+        }
+        if (!writing) arena_.of(static_cast<std::size_t>(size * bytes));
+    }
+    reserved_rows_ = n;
+    reserved_gathers_ = gathers;
+    laid_rows_ = -1;
+    std::fill(fresh_.begin(), fresh_.end(), 0);
+    // Panels depend on the number of rows, but never exceed this.
+    Index scratch = 0, registers = 0;
+    for (const Phase& phase : plan_.phases) {
+        Index size = 0;
+        for (const Index columns : phase.slots) {
+            const Index rows = phase.symbolic ? std::min(n, kLargePanel) : fixed_panel_rows(phase);
+            size += rounded(rows * columns, bytes);
+        }
+        scratch = size > scratch ? size : scratch;
+        for (const Operation& op : phase.operations) {
+            const Index count = static_cast<Index>(op.operands.size() + op.constants.size() + op.results.size()) + op.temporaries;
+            registers = count > registers ? count : registers;
+        }
+    }
+    scratch = rounded(scratch, bytes);
+    const Index workspace = rounded(map_workspace(kernels_, registers), bytes);
+    T* const memory = static_cast<T*>(threads_memory_.of(static_cast<std::size_t>(threads * (scratch + workspace) * bytes)));
+    scratch_.clear();
+    workspace_.clear();
+    for (int t = 0; t < threads; ++t) {
+        scratch_.push_back(memory + t * (scratch + workspace));
+        workspace_.push_back(memory + t * (scratch + workspace) + scratch);
+    }
+    reserved_threads_ = threads;
+}
+
+template <class T> double Executor<T>::cost_of(const Operation& op, const Phase& phase, Index n) const {
+    const double rows = static_cast<double>(phase.symbolic ? n : phase.rows);
+    switch (op.kind) {
+        case Kind::matmul: {
+            const Value &out = value(op.result), &a = value(op.operands[0]);
+            const double inner = static_cast<double>(op.transpose_a ? (a.symbolic ? a.rows * n : a.rows) : a.columns);
+            return static_cast<double>(out.count(n)) * inner * static_cast<double>(sizeof(T)) / 300;
+        }
+        case Kind::map: return rows * static_cast<double>(op.start * op.depth) * static_cast<double>(op.instructions.size()) * static_cast<double>(sizeof(T)) / 64;
+        case Kind::sum_rows: return static_cast<double>(value(op.operands[0]).count(n)) * static_cast<double>(sizeof(T)) / 64;
+        default: return op.result < 0 ? 0 : static_cast<double>(value(op.result).count(n));
+    }
+}
+
+template <class T> void Executor<T>::lay_out(Index n, int threads) {
+    n_ = n;
+    scalars_[static_cast<std::size_t>(plan_.scalars)] = static_cast<T>(n);
+    if (n == laid_rows_ && threads == laid_threads_) return;
+    const Index bytes = sizeof(T);
+    Index weights = 0, sums = 0;
+    for (const Packed& p : plan_.packed) weights += value(p.value).count(n) * bytes;
+    for (std::size_t p = 0; p < plan_.phases.size(); ++p) {
+        const Phase& phase = plan_.phases[p];
+        Laid& laid = laid_[p];
+        laid.rows = phase.symbolic ? n : phase.rows;
+        if (phase.symbolic) {
+            // Rows do not depend on how they are cut, but sums over them do: those have one size for any number of threads.
+            laid.panel_rows = weights > kManyWeights ? kLargePanel : !phase.has_sums && threads > 1 && n <= 2 * kPanel ? kSmallPanel : kPanel;
+        } else {
+            laid.panel_rows = fixed_panel_rows(phase);
+        }
+        laid.panel_rows = std::min(laid.panel_rows, laid.rows);
+        laid.panels = laid.panel_rows ? (laid.rows + laid.panel_rows - 1) / laid.panel_rows : 0;
+        laid.slot_offset.clear();
+        Index size = 0;
+        for (const Index columns : phase.slots) {
+            laid.slot_offset.push_back(size);
+            size += rounded(laid.panel_rows * columns, bytes);
+        }
+        laid.cost = 0;
+        laid.first_sum = sums;
+        for (const Operation& op : phase.operations) {
+            laid.cost += cost_of(op, phase, n);
+            if (phase.has_sums)
+                for (const int s : op.sums) sums += s >= 0 ? laid.panels : 0;
+        }
+    }
+    partial_sums_ = static_cast<T*>(sums_memory_.of(static_cast<std::size_t>((sums + 1) * bytes)));
+    for (Wave& wave : waves_) {
+        wave.parts.clear();
+        wave.cost = 0;
+        for (std::size_t p = wave.first; p < wave.last; ++p) {
+            wave.cost += laid_[p].cost;
+            for (Index panel = 0; panel < laid_[p].panels; ++panel) wave.parts.push_back({p, panel});
+        }
+    }
+    laid_rows_ = n;
+    laid_threads_ = threads;
+}
+
+template <class T> T* Executor<T>::whole(int v, const Rows& rows) const {
+    const Value& value = plan_.values[static_cast<std::size_t>(v)];
+    if (value.storage == Storage::slot) return scratch_[static_cast<std::size_t>(rows.thread)] + rows.laid->slot_offset[static_cast<std::size_t>(value.index)];
+    return base_[static_cast<std::size_t>(v)];
+}
+
+template <class T> T* Executor<T>::present(int v, const Rows& rows) const {
+    const Value& value = plan_.values[static_cast<std::size_t>(v)];
+    if (value.storage == Storage::slot) return scratch_[static_cast<std::size_t>(rows.thread)] + rows.laid->slot_offset[static_cast<std::size_t>(value.index)];
+    return base_[static_cast<std::size_t>(v)] + rows.first * factor(value) * value.columns;
+}
+
+template <class T> const Index* Executor<T>::codes(int v, const Rows& rows) const {
+    const Value& value = plan_.values[static_cast<std::size_t>(v)];
+    return integers_[static_cast<std::size_t>(value.index)] + rows.first * factor(value);
+}
+
+template <class T> Index Executor<T>::code(Index c, Index below) {
+    if (c >= 0 && c < below) return c;
+    wrong_code_ = true;
+    return 0;
+}
+
+// --- runs -------------------------------------------------------------------------------------------------------------
+
+template <class T> void Executor<T>::check_sparse() const {
+    for (const Phase& phase : plan_.phases)
+        for (const Operation& op : phase.operations)
+            for (std::size_t i = 0; i < op.operands.size(); ++i) {
+                const Value& v = value(op.operands[i]);
+                if (v.storage != Storage::given || plan_.given[static_cast<std::size_t>(v.index)].role != Role::features) continue;
+                const bool forward = op.kind == Kind::matmul && i == 0 && !op.transpose_a && op.transpose_b;
+                const bool backward = op.kind == Kind::matmul && i == 1 && op.transpose_a && !op.transpose_b;
+                if (!forward && !backward) throw PlanError("sparse features can only be multiplied");
+            }
+}
+
+template <class T>
+template <class Place>
+void Executor<T>::gather_sparse(const Source& source, const Index* rows, Index n) {
+    const auto* const starts = static_cast<const Place*>(source.sparse_start);
+    const auto* const columns = static_cast<const Place*>(source.sparse_column);
+    sparse_start_.assign(1, 0);
+    sparse_column_.clear();
+    sparse_value_.clear();
+    for (Index i = 0; i < n; ++i) {
+        for (Index at = starts[rows[i]]; at < starts[rows[i] + 1]; ++at) {
+            sparse_column_.push_back(code(columns[at], source.features.columns));
+            sparse_value_.push_back(source.sparse_number == Number::f64 ? static_cast<T>(static_cast<const double*>(source.sparse_value)[at])
+                                                                        : static_cast<T>(static_cast<const float*>(source.sparse_value)[at]));
+        }
+        sparse_start_.push_back(static_cast<Index>(sparse_column_.size()));
+    }
+}
+
+template <class T> void Executor<T>::gather(const Epoch& epoch, Index first, Index last) {
+    const Source& source = epoch.source;
+    const Index* const rows = epoch.order + first;
+    const Index n = last - first;
+    for (Index i = 0; i < n; ++i)
+        if (rows[i] < 0 || rows[i] >= source.rows) throw PlanError("row " + std::to_string(rows[i]) + " is not in the data");
+    for (std::size_t g = 0; g < plan_.given.size(); ++g) {
+        const Role role = plan_.given[g].role;
+        if (role == Role::features && sparse_) {
+            if (source.sparse_wide) gather_sparse<std::int64_t>(source, rows, n);
+            else gather_sparse<std::int32_t>(source, rows, n);
+        } else if (role == Role::features || role == Role::targets) {
+            Gather what = role == Role::features ? source.features : source.targets;
+            what.rows = rows;
+            what.count = n;
+            kernels_.gather(what, gathered_[g]);
+        } else if (role == Role::weights) {
+            for (Index i = 0; i < n; ++i) gathered_[g][i] = static_cast<T>(source.weights[rows[i]]);
+        } else if (role == Role::codes || role == Role::rows) {
+            const Index* const from = role == Role::codes ? source.codes : source.places;
+            for (Index i = 0; i < n; ++i) gathered_integers_[g][i] = from ? from[rows[i]] : rows[i];
+        }
+    }
+}
+
+template <class T> Totals Executor<T>::run(const Epoch& epoch, double* sums) {
+    const std::lock_guard<std::mutex> lock(busy_);
+    const auto started = std::chrono::steady_clock::now();
+    Team team(epoch.threads);
+    const bool sparse = epoch.source.sparse_start != nullptr;
+    if (sparse) check_sparse();
+    if (sparse != sparse_) reserved_rows_ = -1;
+    sparse_ = sparse;
+    bind_vectors(epoch.vectors);
+    Index most = 0;
+    for (Index b = 0; b < epoch.batches; ++b) most = std::max(most, epoch.bounds[2 * b + 1] - epoch.bounds[2 * b]);
+    reserve(most, true, team.size());
+    for (std::size_t v = 0; v < base_.size(); ++v)
+        if (plan_.values[v].storage == Storage::given) base_[v] = gathered_[static_cast<std::size_t>(plan_.values[v].index)];
+    for (std::size_t g = 0; g < plan_.given.size(); ++g) integers_[g] = gathered_integers_[g];
+    gathers_ = true;
+    Totals totals;
+    wrong_code_ = false;
+    for (Index b = 0; b < epoch.batches; ++b) {
+        const Index first = epoch.bounds[2 * b], last = epoch.bounds[2 * b + 1];
+        const double* const row = epoch.table + (epoch.table_rows > 1 ? b * plan_.scalars : 0);
+        for (Index s = 0; s < plan_.scalars; ++s) scalars_[static_cast<std::size_t>(s)] = static_cast<T>(row[s]);
+        lay_out(last - first, team.size());
+        gather(epoch, first, last);
+        seed_ = epoch.seed;
+        step_ = epoch.first_step + static_cast<std::uint64_t>(b);
+        execute(team);
+        if (wrong_code_) throw PlanError("a class code or column is out of range");
+        for (std::size_t o = 0; o < plan_.outputs.size(); ++o)
+            sums[o] += static_cast<double>(last - first) * static_cast<double>(*base_[static_cast<std::size_t>(plan_.outputs[o])]);
+        totals.batches = b + 1;
+        totals.rows += last - first;
+        if (!plan_.outputs.empty() && !std::isfinite(*base_[static_cast<std::size_t>(plan_.outputs[0])])) {
+            totals.finite = false;
+            break;
+        }
+        if ((b % 8 == 7 || last - first > kFewRows || epoch.seconds <= 0) &&
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count() > epoch.seconds)
+            break;
+    }
+    return totals;
+}
+
+template <class T> void Executor<T>::call(const Once& once) {
+    const std::lock_guard<std::mutex> lock(busy_);
+    Team team(once.threads);
+    if (sparse_) reserved_rows_ = -1;
+    sparse_ = false;
+    bind_vectors(once.vectors);
+    reserve(once.n, reserved_gathers_, team.size());
+    gathers_ = false;
+    for (std::size_t v = 0; v < base_.size(); ++v)
+        if (plan_.values[v].storage == Storage::given)
+            base_[v] = static_cast<T*>(const_cast<void*>(once.given[plan_.values[v].index]));
+    for (std::size_t g = 0; g < plan_.given.size(); ++g) {
+        integers_[g] = plan_.given[g].integers ? static_cast<const Index*>(once.given[g]) : nullptr;
+        if (plan_.given[g].role == Role::key) {
+            seed_ = static_cast<std::uint64_t>(integers_[g][0]);
+            step_ = static_cast<std::uint64_t>(integers_[g][1]);
+        }
+    }
+    for (Index s = 0; s < plan_.scalars; ++s) scalars_[static_cast<std::size_t>(s)] = static_cast<T>(once.scalars[s]);
+    lay_out(once.n, team.size());
+    wrong_code_ = false;
+    execute(team);
+    if (wrong_code_) throw PlanError("a class code is out of range");
+    for (std::size_t o = 0; o < plan_.outputs.size(); ++o) {
+        const int v = plan_.outputs[o];
+        std::memcpy(once.outputs[o], base_[static_cast<std::size_t>(v)], static_cast<std::size_t>(value(v).count(once.n)) * sizeof(T));
+    }
+}
+
+template <class T> void Executor<T>::pack_whole(int packed) {
+    const int v = plan_.packed[static_cast<std::size_t>(packed)].value;
+    kernels_.pack(base_[static_cast<std::size_t>(v)], value(v).rows, value(v).columns, 0, value(v).rows, packed_[static_cast<std::size_t>(packed)]);
+    fresh_[static_cast<std::size_t>(packed)] = 1;
+}
+
+template <class T> void Executor<T>::execute(Team& team) {
+    for (const Wave& wave : waves_) {
+        for (std::size_t p = wave.first; p < wave.last; ++p) {
+            const Phase& phase = plan_.phases[p];
+            for (const Operation& op : phase.operations) {
+                if (op.kind != Kind::matmul || !op.transpose_b) continue;
+                const bool features = sparse_ && value(op.operands[0]).storage == Storage::given;
+                if (laid_[p].rows * factor(value(op.result)) < kFewRows && !features && !op.transpose_a) continue;
+                if (!plan_.packed[static_cast<std::size_t>(op.packed)].kept || !fresh_[static_cast<std::size_t>(op.packed)]) pack_whole(op.packed);
+            }
+        }
+        const auto part = [&](int thread, Index i) {
+            const Part& which = wave.parts[static_cast<std::size_t>(i)];
+            const Laid& laid = laid_[which.phase];
+            const Index first = which.panel * laid.panel_rows;
+            execute_panel({&plan_.phases[which.phase], &laid, first, std::min(laid.panel_rows, laid.rows - first), thread, which.panel});
+        };
+        const Index parts = static_cast<Index>(wave.parts.size());
+        if (wave.cost > kWorthSharing) {
+            team.share(parts, part);
+        } else {
+            for (Index i = 0; i < parts; ++i) part(0, i);
+        }
+        for (std::size_t p = wave.first; p < wave.last; ++p)
+            if (plan_.phases[p].has_sums) add_up_sums(p);
+    }
+}
+
+// Sums of the panels, added in their order.
+template <class T> void Executor<T>::add_up_sums(std::size_t phase) {
+    const T* at = partial_sums_ + laid_[phase].first_sum;
+    for (const Operation& op : plan_.phases[phase].operations)
+        for (const int s : op.sums) {
+            if (s < 0) continue;
+            T total = 0;
+            for (Index panel = 0; panel < laid_[phase].panels; ++panel) total += *at++;
+            *base_[static_cast<std::size_t>(s)] = total;
+        }
+}
+
+template class Executor<float>;
+template class Executor<double>;
+
+}  // namespace layerwise

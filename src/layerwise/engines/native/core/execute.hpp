@@ -1,0 +1,152 @@
+// Executing a plan: batch after batch, wave after wave, block of rows after block of rows.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <vector>
+
+#include "plan.hpp"
+#include "threads.hpp"
+
+namespace layerwise {
+
+// The rows of a data set, as they lie in memory.
+struct Source {
+    Index rows;
+    Gather features, targets;        // data null where there are none; `rows` and `count` are filled in for each batch
+    const void* sparse_start;        // features by compressed rows, or null
+    const void* sparse_column;
+    const void* sparse_value;
+    Number sparse_number;
+    std::int32_t sparse_wide;        // whether starts and columns are of 64 bits, not 32
+    const Index* codes;
+    const double* weights;
+    const Index* places;             // row numbers for random masks, or null: their own
+};
+
+struct Epoch {
+    void* const* vectors;
+    Source source;
+    const Index* order;
+    const Index* bounds;   // start and end of each batch
+    Index batches;
+    const double* table;   // scalars of each batch, or one row for all
+    Index table_rows;
+    std::uint64_t seed, first_step;
+    double seconds;        // return when so many have passed
+    int threads;
+};
+
+struct Totals {
+    Index batches = 0, rows = 0;
+    bool finite = true;
+};
+
+// One run on arrays that the caller holds.
+struct Once {
+    void* const* vectors;
+    const void* const* given;
+    Index n;
+    const double* scalars;
+    void* const* outputs;
+    int threads;
+};
+
+// Memory on a cache line, grown but never shrunk; all zeros at first.
+class Memory {
+  public:
+    Memory() = default;
+    ~Memory();
+    Memory(const Memory&) = delete;
+    Memory& operator=(const Memory&) = delete;
+    void* of(std::size_t bytes);
+
+  private:
+    void release();
+    void* at_ = nullptr;
+    std::size_t bytes_ = 0;
+};
+
+template <class T> class Executor {
+  public:
+    Executor(Plan plan, const Kernels<T>& kernels);
+    // Sums (rows of the batch) * (each output) into `sums`.
+    Totals run(const Epoch& epoch, double* sums);
+    void call(const Once& once);
+
+  private:
+    struct Laid {  // a phase's slots and panels, for the present number of rows
+        std::vector<Index> slot_offset;
+        Index rows = 0, panel_rows = 0, panels = 0, first_sum = 0;
+        double cost = 0;
+    };
+    struct Part {
+        std::size_t phase;
+        Index panel;
+    };
+    struct Wave {
+        std::size_t first, last;  // phases
+        std::vector<Part> parts;
+        double cost = 0;
+    };
+    struct Rows {  // what an operation works on
+        const Phase* phase;
+        const Laid* laid;
+        Index first, count;
+        int thread;
+        Index panel;
+    };
+
+    Index fixed_panel_rows(const Phase& phase) const;
+    void bind_vectors(void* const* vectors);
+    void reserve(Index most_rows, bool gathers, int threads);
+    void lay_out(Index n, int threads);
+    double cost_of(const Operation& op, const Phase& phase, Index n) const;
+    void check_sparse() const;
+    void gather(const Epoch& epoch, Index first, Index last);
+    template <class Place> void gather_sparse(const Source& source, const Index* rows, Index n);
+    void execute(Team& team);
+    void execute_panel(const Rows& rows);
+    void execute_operation(const Operation& op, const Rows& rows);
+    void matmul(const Operation& op, const Rows& rows);
+    void map(const Operation& op, const Rows& rows);
+    bool is_outer(const Operation& op) const;
+    void pick(const Operation& op, const Rows& rows);
+    void grouped_matmul(const Operation& op, const Rows& rows);
+    void scatter(const Operation& op);
+    void pack_whole(int packed);
+    void add_up_sums(std::size_t phase);
+
+    const Value& value(int v) const { return plan_.values[static_cast<std::size_t>(v)]; }
+    // Where a value begins, or where the phase's present rows of it do.
+    T* whole(int v, const Rows& rows) const;
+    T* present(int v, const Rows& rows) const;
+    const Index* codes(int v, const Rows& rows) const;
+    Index factor(const Value& v) const { return v.symbolic ? v.rows : 1; }
+    Index code(Index c, Index below);
+
+    const Plan plan_;
+    const Kernels<T>& kernels_;
+    std::vector<T*> base_;                 // by value
+    std::vector<const Index*> integers_;   // by given array
+    std::vector<T*> gathered_;             // by given array
+    std::vector<Index*> gathered_integers_;
+    std::vector<T> scalars_;
+    std::vector<Laid> laid_;
+    std::vector<Wave> waves_;
+    std::vector<T*> packed_;
+    std::vector<char> fresh_;
+    std::vector<T*> scratch_, workspace_;  // by thread
+    T* partial_sums_ = nullptr;
+    Memory arena_, threads_memory_, sums_memory_;
+    std::vector<Index> sparse_start_, sparse_column_;
+    std::vector<T> sparse_value_;
+    Index n_ = 0, reserved_rows_ = -1, laid_rows_ = -1;
+    int reserved_threads_ = 0, laid_threads_ = 0;
+    bool reserved_gathers_ = false, gathers_ = false, sparse_ = false;
+    std::uint64_t seed_ = 0, step_ = 0;
+    std::atomic<bool> wrong_code_{false};
+    std::mutex busy_;
+};
+
+}  // namespace layerwise

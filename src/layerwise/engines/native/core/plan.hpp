@@ -1,0 +1,98 @@
+// A plan: a Program, scheduled and laid out by program/ and written as numbers by engines/native/encoding.py.
+//
+// `decode` checks every number before anything is executed, so that a damaged plan is refused and never run.
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "kernels.hpp"
+
+namespace layerwise {
+
+constexpr Index kPlanMagic = 0x4c57504c414e;  // "LWPLAN"
+constexpr Index kAbi = 1;
+
+struct PlanError : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+enum class Storage { full, slot, vector, given, scalar, row_count, count };
+enum class Role { other, features, targets, codes, weights, rows, key, count };
+enum class Kind {
+    matmul, map, sum_rows, sum_columns, max_columns, pick, one_hot, gather_rows, scatter_add_rows, grouped_matmul,
+    concatenate, slice_columns, uniform, copy, pack, count
+};
+
+// (rows or rows * n) x columns numbers; vectors are one row, scalars one number.
+struct Value {
+    Storage storage;
+    Index index;  // of the slot, vector, given array or scalar
+    Index start;  // within the vector
+    bool symbolic;
+    Index rows, columns;
+    Index count(Index n) const { return (symbolic ? rows * n : rows) * columns; }
+};
+
+struct Given {
+    Role role;
+    bool integers;
+    bool symbolic;
+    Index rows, columns;
+    Index count(Index n) const { return (symbolic ? rows * n : rows) * columns; }
+};
+
+// W' in packed blocks: kept while the program writes W.
+struct Packed {
+    int value;
+    bool kept;  // a slice of a vector, packed when a run starts and after each write; else packed before its phase
+};
+
+struct Operation {
+    Kind kind;
+    std::vector<int> operands;  // values; the order is in encoding.py
+    int result = -1;
+    int bias = -1;
+    int packed = -1;
+    bool transpose_a = false, transpose_b = false;
+    Index start = 0, depth = 0, purpose_layer = 0;
+    // of a map
+    std::vector<Cover> covers;
+    std::vector<double> constants;
+    int temporaries = 0;
+    std::vector<Instruction> instructions;
+    std::vector<int> results, sums;  // values or -1
+    bool touches_vectors = false, touches_given = false;
+    int product = -1;           // the operation just before it, whose result only it reads
+    // of a product
+    bool may_be_outer = false;  // such a one, transposed: with one row in the batch it need not be stored
+};
+
+// Operations that run together on one block of rows after the other.
+struct Phase {
+    int level;
+    bool symbolic;
+    Index rows;
+    std::vector<Index> slots;  // columns of each
+    std::vector<Operation> operations;
+    std::vector<int> to_pack;  // packed before the phase
+    bool has_sums = false;
+    bool has_scatter = false;
+};
+
+struct Plan {
+    int bytes;  // of a number: 4 or 8
+    std::vector<Index> vectors;
+    std::vector<Given> given;
+    Index scalars = 0;
+    std::vector<Value> values;
+    std::vector<Packed> packed;
+    std::vector<Phase> phases;
+    std::vector<int> outputs;
+
+    static Plan decode(const Index* code, Index length, const double* constants, Index n_constants);
+};
+
+}  // namespace layerwise

@@ -1,0 +1,172 @@
+// The workers spin for a moment after each piece of work, since the next one mostly follows within microseconds, and
+// sleep when it does not. Parts are claimed one by one: a worker that gets no processor time claims none, and the
+// calling thread does them all.
+#include "threads.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#if !defined(_WIN32)
+#include <pthread.h>
+#endif
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#endif
+
+namespace layerwise {
+
+namespace {
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+    _mm_pause();
+#endif
+}
+
+constexpr auto kSpin = std::chrono::microseconds(50);
+
+
+// `ticket_` holds the number of the job in its upper half and the next part to claim in the lower one, so that a late
+// worker can never claim a part of another job.
+class Workers {
+  public:
+    ~Workers() {
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            stop_ = true;
+        }
+        wake_.notify_all();
+        for (std::thread& thread : threads_) thread.join();
+    }
+
+    // Returns how many threads there are now, the caller included.
+    int grow(int wanted) {
+        try {
+            while (static_cast<int>(threads_.size()) < wanted - 1) {
+                const int number = static_cast<int>(threads_.size()) + 1;
+                threads_.emplace_back([this, number] { work(number); });
+            }
+        } catch (const std::system_error&) {  // the system gives no more: fewer will do
+        }
+        return static_cast<int>(threads_.size()) + 1 < wanted ? static_cast<int>(threads_.size()) + 1 : wanted;
+    }
+
+    void run(int size, Index parts, void (*call)(const void*, int, Index), const void* what) {
+        size_.store(size, std::memory_order_relaxed);
+        // Between jobs no part can be claimed, so the job may be changed: a claim checks the number of parts by ticket.
+        const std::uint64_t number = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
+        done_.store(0, std::memory_order_relaxed);
+        call_.store(call, std::memory_order_relaxed);
+        what_.store(what, std::memory_order_relaxed);
+        parts_.store(static_cast<std::uint32_t>(parts), std::memory_order_relaxed);
+        ticket_.store(number << 32, std::memory_order_seq_cst);
+        if (asleep_.load(std::memory_order_seq_cst) > 0) {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            wake_.notify_all();
+        }
+        claim(0, static_cast<std::uint32_t>(number));
+        int rounds = 0;
+        while (done_.load(std::memory_order_acquire) < static_cast<std::uint32_t>(parts)) {
+            pause();
+            if (++rounds % 1024 == 0) std::this_thread::yield();  // a worker that has no processor holds a part
+        }
+    }
+
+  private:
+    // Do parts of job `number` until there are none left.
+    void claim(int thread, std::uint32_t number) {
+        std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
+        while (static_cast<std::uint32_t>(ticket >> 32) == number) {
+            const std::uint32_t part = static_cast<std::uint32_t>(ticket);
+            // Read before the claim: if the claim succeeds, the job was still this one when they were read.
+            const auto call = call_.load(std::memory_order_relaxed);
+            const void* const what = what_.load(std::memory_order_relaxed);
+            if (part >= parts_.load(std::memory_order_relaxed)) return;
+            if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+            call(what, thread, static_cast<Index>(part));
+            done_.fetch_add(1, std::memory_order_acq_rel);
+            ticket = ticket_.load(std::memory_order_acquire);
+        }
+    }
+
+    void work(int thread) {
+        std::uint32_t seen = 0;
+        while (true) {
+            std::uint32_t number = static_cast<std::uint32_t>(ticket_.load(std::memory_order_acquire) >> 32);
+            if (number == seen) {
+                const auto until = std::chrono::steady_clock::now() + kSpin;
+                for (int i = 0; number == seen; ++i) {
+                    pause();
+                    number = static_cast<std::uint32_t>(ticket_.load(std::memory_order_acquire) >> 32);
+                    if (i % 64 == 63 && std::chrono::steady_clock::now() > until) break;
+                }
+            }
+            if (number == seen) {
+                std::unique_lock<std::mutex> lock(mutex_);
+                asleep_.fetch_add(1, std::memory_order_seq_cst);
+                wake_.wait(lock, [&] { return stop_ || static_cast<std::uint32_t>(ticket_.load(std::memory_order_seq_cst) >> 32) != seen; });
+                asleep_.fetch_sub(1, std::memory_order_seq_cst);
+                if (stop_) return;
+                continue;
+            }
+            seen = number;
+            if (thread < size_.load(std::memory_order_relaxed)) claim(thread, number);
+        }
+    }
+
+    std::vector<std::thread> threads_;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool stop_ = false;
+    std::atomic<int> asleep_{0}, size_{1};
+    alignas(64) std::atomic<std::uint64_t> ticket_{0};
+    alignas(64) std::atomic<std::uint32_t> done_{0};
+    std::atomic<void (*)(const void*, int, Index)> call_{nullptr};
+    std::atomic<const void*> what_{nullptr};
+    std::atomic<std::uint32_t> parts_{0};
+};
+
+std::mutex holder;
+Workers* workers = nullptr;
+bool held = false;
+
+#if !defined(_WIN32)
+// A child of fork() has none of its parent's threads: it leaves them (they cannot be joined) and starts afresh.
+void forget() {
+    new (&holder) std::mutex;
+    workers = nullptr;
+    held = false;
+}
+#endif
+
+}  // namespace
+
+Team::Team(int threads) {
+    if (threads < 2) return;
+    const std::lock_guard<std::mutex> lock(holder);
+    if (held) return;
+    if (!workers) {
+#if !defined(_WIN32)
+        static const int registered = pthread_atfork(nullptr, nullptr, forget);
+        (void)registered;
+#endif
+        workers = new Workers;  // for the life of the process: it ends with the threads asleep
+    }
+    size_ = workers->grow(threads);
+    held = size_ > 1;
+}
+
+Team::~Team() {
+    if (size_ < 2) return;
+    const std::lock_guard<std::mutex> lock(holder);
+    held = false;
+}
+
+void Team::share_out(Index parts, Call call, const void* what) { workers->run(size_, parts, call, what); }
+
+}  // namespace layerwise
