@@ -1,4 +1,4 @@
-"""The command line: `layerwise train`, `layerwise diagnose`."""
+"""The command line: `layerwise train`, `layerwise diagnose`, `layerwise inspect`."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import typer
 
 from .. import __version__
 from .diagnose import diagnose
+from .inspect import inspect
 from .train import train
 
 app = typer.Typer(
@@ -16,6 +17,7 @@ app = typer.Typer(
 )  # fmt: skip
 app.command()(train)
 app.command()(diagnose)
+app.command()(inspect)
 
 
 def _version(asked: bool) -> None:
