@@ -7,10 +7,15 @@ product: ``grad_a h'``. A value without a name of its own that is used once is w
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ..ops.printing import ATOM, PRODUCT, SUM, TEXT, render
 from .program import Program, Shape, Step
+
+if TYPE_CHECKING:
+    from .phases import Schedule, Space
 
 #: What a step's text is made of: each value with how tightly it binds.
 Written = dict[str, tuple[str, int]]
@@ -18,26 +23,60 @@ Written = dict[str, tuple[str, int]]
 
 def text(program: Program) -> str:
     """Return a line for each named value and each write."""
+    return "\n".join([_head(program), *(f"  {line}" for _, line in _lines(program)), *_returned(program, "  ")])
+
+
+def schedule_text(schedule: Schedule) -> str:
+    """Return the same lines, gathered by what an engine goes through at once."""
+    program = schedule.program
+    lines: dict[str, list[str]] = defaultdict(list)
+    for name, line in _lines(program):
+        lines[name].append(line)
+    printed = [_head(program)]
+    for phase in schedule.phases:
+        own = []
+        for operation in phase.operations:
+            for name in operation.results:
+                own += lines.pop(name, [])
+                if name in operation.writes:
+                    own += lines.pop(f"<- {operation.writes[name]}", [])
+        headings: dict[Space, str] = {"n": "for each block of rows:", None: "once:"}
+        heading = headings.get(phase.space, f"for each block of the {phase.space} units:")
+        printed += [f"  {heading}", *(f"    {line}" for line in own)] if own else []
+    return "\n".join(printed + _returned(program, "  "))
+
+
+def _head(program: Program) -> str:
+    return f"{program.name}: " + "; ".join(f"{b.name}{_shape(b.shape)}" for b in program.buffers)
+
+
+def _returned(program: Program, indent: str) -> list[str]:
+    """Return a line for the outputs, if any is called otherwise than its value."""
+    if all(name == value for name, value in program.outputs):
+        return []
+    return [f"{indent}return " + ", ".join(n if n == v else f"{n} = {v}" for n, v in program.outputs)]
+
+
+def _lines(program: Program) -> Iterator[tuple[str, str]]:
+    """Give a line for each value that has a name or is used more than once, and for each write, with what it makes."""
     uses = Counter(o for step in program.steps for o in step.operands if isinstance(o, str))
     uses.update(value for _, value in program.outputs)
+    outputs = {value for _, value in program.outputs}
     written: Written = {}
-    lines = [f"{program.name}: " + "; ".join(f"{b.name}{_shape(b.shape)}" for b in program.buffers)]
     rows = {b.name for b in program.buffers if b.shape[:1] == ("n",)}
     for step in program.steps:
         if step.operation == "write":
             target, value = (str(o) for o in step.operands)
-            lines.append(f"  {target} <- {_text(written, value)[0]}")
+            yield f"<- {target}", f"{target} <- {_text(written, value)[0]}"
             continue
         for name, own in zip(step.results, _written(step, written, rows), strict=True):
             if step.shape[:1] == ("n",):
                 rows.add(name)
-            if (re.fullmatch(r"v\d+", name) and uses[name] <= 1) or step.operation == "row_count":
+            alone = re.fullmatch(r"v\d+", name) and uses[name] <= 1 and name not in outputs
+            if alone or step.operation == "row_count":
                 written[name] = own
             else:
-                lines.append(f"  {name} = {own[0]}")
-    if any(name != value for name, value in program.outputs):
-        lines.append("  return " + ", ".join(f"{name} = {_text(written, v)[0]}" for name, v in program.outputs))
-    return "\n".join(lines)
+                yield name, f"{name} = {own[0]}"
 
 
 def _written(step: Step, written: Written, rows: set[str]) -> list[tuple[str, int]]:

@@ -41,12 +41,12 @@ class Recorder(Vocabulary):
         self._labels: dict[int, str] = {}
         self._count = 0
 
-    def buffer(self, name: str, shape: Shape, role: Role) -> Recorded:
-        """Declare what will be given when the program runs."""
+    def buffer(self, name: str, shape: Shape, role: Role, vector: str = "", start: int = 0) -> Recorded:
+        """Declare what will be given when the program runs; see `Buffer`."""
         if name in (buffer.name for buffer in self._buffers.values()):
             raise _wrong("buffer", "a name for each buffer", f"{name!r} twice")
         recorded = self._new(shape)
-        self._buffers[recorded.number] = Buffer(name, shape, role)
+        self._buffers[recorded.number] = Buffer(name, shape, role, vector, start)
         self._labels[recorded.number] = name
         return recorded
 
@@ -113,6 +113,8 @@ class Recorder(Vocabulary):
     def matmul(self, A: Operand, B: Operand, transpose_a: bool = False, transpose_b: bool = False) -> Operand:
         (n, k), (m, d) = _matrix("matmul", A, transpose_a), _matrix("matmul", B, transpose_b)
         _agree("matmul", k, m)
+        if isinstance(d, str):
+            raise _wrong("matmul", "a second operand with a fixed number of columns", f"shape {B.shape}")
         return self._step("matmul", (A, B), (n, d), transpose_a=transpose_a, transpose_b=transpose_b)
 
     def map(self, formula: Expression, *operands: Operand) -> Any:
