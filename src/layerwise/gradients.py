@@ -13,7 +13,8 @@ from .errors import InputError, SpecificationError, check_number
 from .network import Network, Parameters
 from .network.inputs import check_inputs, check_parameters, check_targets, check_weights
 from .network.parameters import views
-from .network.propagation import Gradients, Training, Values, backward, forward
+from .network.programs import Setting, constant_scalars, executable, layered, vectors_of
+from .network.propagation import Training, Values, forward
 from .network.steps import Batch, batch_losses, loss_and_gradient
 from .network.trace import training_of
 from .ops import NumpyOps, TangentOps
@@ -154,7 +155,7 @@ def check_gradient(
         theta.vector[i] = center
         return total, pieces
 
-    analytic = _gradient_vector(net, loss_and_gradient(ops, net, theta.copy(), batch, penalty, strengths).gradients)
+    analytic = _gradient_vector(net, theta.copy(), batch, penalty, mode)  # the copy's statistics may move
     numeric = np.zeros_like(analytic)
     skipped: list[int] = []
     for i, center in enumerate(theta.vector.copy()):
@@ -209,15 +210,12 @@ def per_example_gradients(
         )  # fmt: skip
     check_parameters(theta, net)
     dtype = theta.vector.dtype
-    ops = NumpyOps(dtype)
-    X = check_inputs(X, net).astype(dtype)
-    codes = check_targets(y, net, len(X))
+    X = np.ascontiguousarray(check_inputs(X, net), dtype)
+    y = check_targets(y, net, len(X))
     training = training_of(net, len(X), mode, key)
-    values = forward(ops, net, theta, X, training)
-    grad_a = net.output.loss_gradient_at_preactivation(
-        ops, values.f, codes if net.output.target == "classes" else codes.astype(dtype)
-    )
-    return _by_example(net, values, backward(ops, net, theta, values, grad_a, tied=False))
+    given = {layered("h", 0): X, "y": y if net.output.target == "classes" else np.ascontiguousarray(y, dtype)}
+    run = executable(net, Setting("per_example_gradients", mode=mode), dtype)
+    return _by_example(net, X, run.call(vectors_of(theta), given | _masks(net, training)))
 
 
 def input_gradient(net: Network, theta: Parameters, X: Any, output: int | None = None) -> Array:
@@ -234,8 +232,9 @@ def input_gradient(net: Network, theta: Parameters, X: Any, output: int | None =
     -------
     array (n, inputs) for one output, else (n, outputs, inputs)
     """
-    rows = [gradients.h[0] for _, gradients in _output_gradients(net, theta, X, output, to_input=True)]
-    return np.asarray(rows[0]) if output is not None else np.stack(rows, axis=1)
+    _, results = _output_gradients(net, theta, X, output, "input_gradient")
+    rows = [result[layered("grad_h", 0)] for result in results]
+    return rows[0] if output is not None else np.stack(rows, axis=1)
 
 
 def jacobian(net: Network, theta: Parameters, X: Any) -> Array:
@@ -245,8 +244,8 @@ def jacobian(net: Network, theta: Parameters, X: Any) -> Array:
     -------
     array (n, outputs, P)
     """
-    rows = [_by_example(net, values, gradients) for values, gradients in _output_gradients(net, theta, X, None)]
-    return np.stack(rows, axis=1)
+    X, results = _output_gradients(net, theta, X, None, "jacobian")
+    return np.stack([_by_example(net, X, result) for result in results], axis=1)
 
 
 def hessian_vector_product(
@@ -305,48 +304,63 @@ def _batch(
     net: Network, X: Any, y: Any, penalty: Penalty | None, weights: Any, mode: Mode, key: int | tuple[int, int],
     weight_mean: WeightMean,
 ) -> tuple[Batch, list[float]]:  # fmt: skip
-    X = check_inputs(X, net).astype(np.float64)
+    X = np.ascontiguousarray(check_inputs(X, net), np.float64)
     y = check_targets(y, net, len(X))
     w, mean = check_weights(weights, len(X), weight_mean)
     training: Training | None = training_of(net, len(X), mode, key)
     relative = None if w is None else (w / mean)[:, None]
-    y = y if net.output.target == "classes" else y.astype(np.float64)
+    y = y if net.output.target == "classes" else np.ascontiguousarray(y, np.float64)
     return Batch(X, y, relative, training), [term.strength for term in as_penalty(penalty).terms]
 
 
 def _output_gradients(
-    net: Network, theta: Parameters, X: Any, output: int | None, to_input: bool = False
-) -> list[tuple[Values, Gradients]]:
+    net: Network, theta: Parameters, X: Any, output: int | None, name: str
+) -> tuple[Array, list[dict[str, Array]]]:
+    """Run a program of grad_f for one output, or for each; return X as it was taken, and the results."""
     if output is not None:
         check_number("output", output, at_least=0, below=net.outputs, whole=True)
     check_parameters(theta, net)
     dtype = theta.vector.dtype
-    ops = NumpyOps(dtype)
-    values = forward(ops, net, theta, check_inputs(X, net).astype(dtype))
+    X = np.ascontiguousarray(check_inputs(X, net), dtype)
+    run = executable(net, Setting(name), dtype)
     results = []
     for c in range(net.outputs) if output is None else [output]:
-        grad_f = np.zeros_like(values.f)
+        grad_f = np.zeros((len(X), net.outputs), dtype)
         grad_f[:, c] = 1.0
-        grad_a = net.output.backward(ops, values.f, grad_f)
-        results.append((values, backward(ops, net, theta, values, grad_a, tied=False, to_input=to_input)))
-    return results
+        results.append(run.call(vectors_of(theta), {layered("h", 0): X, "grad_f": grad_f}))
+    return X, results
 
 
-def _gradient_vector(net: Network, gradients: Gradients) -> Array:
-    return np.concatenate([getattr(gradients, s.name)[s.k].ravel() for s in net.segments])
+def _masks(net: Network, training: Training | None) -> dict[str, Any]:
+    """Return what draws the dropout masks, by the names that programs give it."""
+    if training is None:
+        return {}
+    return {"rows": np.asarray(training.rows, np.int64), "key": training.key} | constant_scalars(net, Penalty())
 
 
-def _by_example(net: Network, values: Values, gradients: Gradients) -> Array:
-    n = len(values.fed[1])
+def _gradient_vector(net: Network, theta: Parameters, batch: Batch, penalty: Penalty, mode: Mode) -> Array:
+    """Return the gradient of the objective as the engine computes it."""
+    setting = Setting("loss_and_gradient", penalty=penalty, weighted=batch.weights is not None, mode=mode)
+    given = {layered("h", 0): batch.X, "y": batch.y, "w": batch.weights} | constant_scalars(net, penalty)
+    run = executable(net, setting, theta.vector.dtype)
+    results = run.call(vectors_of(theta), given | _masks(net, batch.training))
+    return np.concatenate([results[layered(f"grad_{s.name}", s.k)].ravel() for s in net.segments])
+
+
+def _by_example(net: Network, X: Array, factors: dict[str, Array]) -> Array:
+    """Return each row's gradient of theta from what it is a product of."""
+    n = len(X)
     parts = []
     for segment in net.segments:
         k = segment.k
         if segment.name == "W":
-            parts.append(np.einsum("ni,nj->nij", gradients.a[k], values.fed[k]).reshape(n, -1))
+            fed = X if k == 1 else factors[layered("fed", k)]
+            parts.append(np.einsum("ni,nj->nij", factors[layered("grad_a", k)], fed).reshape(n, -1))
         elif segment.name == "b":
-            parts.append(gradients.a[k])
+            parts.append(factors[layered("grad_a", k)])
         else:
-            parts.append(gradients.z[k] * values.u[k] if segment.name == "gamma" else gradients.z[k])
+            grad_z = factors[layered("grad_z", k)]
+            parts.append(grad_z * factors[layered("u", k)] if segment.name == "gamma" else grad_z)
     return np.concatenate(parts, axis=1)
 
 

@@ -28,7 +28,7 @@ class Answer:
 @pytest.fixture(autouse=True)
 def workplace(monkeypatch, tmp_path) -> Path:
     """The current folder; no terminal, no settings of the user."""
-    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "LAYERWISE_ENGINE"):
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.chdir(tmp_path)

@@ -65,6 +65,7 @@ def test_the_best_epoch_is_kept(run, monkeypatch, without_pictures):
 
 
 def test_before_the_first_epoch_ends(run, monkeypatch):
+    monkeypatch.setattr("layerwise.engines.interface.POLL_SECONDS", 0.0)  # ask after every batch
     press(monkeypatch, "batch", epoch=0)
     answer = run(*TRAIN, "--json")
     assert (answer.code, answer.err) == (0, "")

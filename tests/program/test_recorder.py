@@ -137,3 +137,71 @@ def test_rows_that_are_split_and_joined(recorder, matrix):
     assert recorder.join_columns(six, 6).shape == ("n", 6)
     with pytest.raises(SpecificationError, match="join_columns"):
         recorder.join_columns(six, 4)
+
+
+same = expression(lambda s, x: x)
+moved_and_kept = expression(lambda s, x, step: (x - step, x))
+
+
+@pytest.mark.parametrize(
+    ("look", "first"),
+    [
+        (lambda o, W: o.slice_columns(W, 0, 1), [[1.0], [3.0]]),
+        (lambda o, W: o.split_columns(W, 2), [[1.0], [2.0], [3.0], [4.0]]),
+        (lambda o, W: o.join_columns(W, 2), [[1.0, 2.0, 3.0, 4.0]]),
+        (lambda o, W: o.map(same, W), [[1.0, 2.0], [3.0, 4.0]]),
+        (lambda o, W: o.slice_columns(o.map(same, W), 1, 2), [[2.0], [4.0]]),
+    ],
+    ids=["slice", "split", "join", "identity", "slice of identity"],
+)
+def test_a_value_stays_what_it_was_when_its_buffer_is_written(recorder, look, first):
+    W = recorder.buffer("W", (2, 2), "parameter")
+    seen = look(recorder, W)
+    recorder.write(W, recorder.map(double, W))
+    outputs = {"seen": seen, "doubled": recorder.map(double, seen), "again": look(recorder, W)}
+    program = recorder.program("p", outputs)
+    array = np.array([[1.0, 2.0], [3.0, 4.0]])
+    results = program.run(NumpyOps(), {"W": array})
+    assert results["seen"].tolist() == first
+    assert np.array_equal(results["doubled"], 2 * np.array(first))
+    assert np.array_equal(results["again"], 2 * np.array(first))
+    assert array.tolist() == [[2.0, 4.0], [6.0, 8.0]]
+
+
+def test_memory_that_keeps_the_value_of_before(recorder):
+    W, kept = recorder.buffer("W", (2,), "parameter"), recorder.buffer("kept", (2,), "memory")
+    new, old = recorder.map(moved_and_kept, W, 1.0)
+    recorder.write(W, new)
+    recorder.write(kept, old)
+    given = {"W": np.array([5.0, 6.0]), "kept": np.zeros(2)}
+    recorder.program("p", {}).run(NumpyOps(), given)
+    assert given["W"].tolist() == [4.0, 5.0]
+    assert given["kept"].tolist() == [5.0, 6.0]
+
+
+def test_only_what_is_overwritten_is_copied(recorder, matrix):
+    W = recorder.buffer("W", (2, 2), "parameter")
+    part, whole = recorder.slice_columns(matrix, 0, 2), recorder.map(same, W)
+    recorder.write(W, recorder.map(double, whole))
+    program = recorder.program("p", {"part": part})
+    h, array = np.ones((3, 6)), np.ones((2, 2))
+    results = program.run(NumpyOps(), {"h": h, "W": array})
+    assert np.shares_memory(results["part"], h)
+    assert set(program.views.values()) == {"h", "W"}
+    assert program.written == {"W"}
+
+
+def test_slices_of_vectors(recorder):
+    W = recorder.buffer("W", (2, 3), "parameter", "theta", 1)
+    b = recorder.buffer("b", (2,), "parameter", "theta", 7)
+    rate = recorder.buffer("rate", (), "scalar")
+    recorder.write(b, recorder.multiply(b, rate))
+    program = recorder.program("p", {"sum": recorder.sum_rows(W)})
+    assert program.vectors == {"theta": 9}
+    assert program.vectors_written == {"theta"}
+    assert program.scalars == ("rate",)
+    assert [(buffer.start, buffer.stop) for buffer in program.buffers] == [(1, 7), (7, 9), (0, 1)]
+    theta = np.arange(9.0)
+    assert program.buffers[0].view(theta).tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert np.shares_memory(program.buffers[0].view(theta), theta)
+    assert program.shapes["W"] == (2, 3)

@@ -9,7 +9,18 @@ import numpy as np
 import pytest
 
 from layerwise.ops import Expression, NumpyOps
-from layerwise.rules.updates import SGD, TABLE, Adagrad, Adam, AdamW, OwnUpdate, RMSProp, apply_update, update
+from layerwise.rules.updates import (
+    SGD,
+    TABLE,
+    Adagrad,
+    Adam,
+    AdamW,
+    OwnUpdate,
+    RMSProp,
+    apply_update,
+    as_update,
+    update,
+)
 
 RULES = [make() for make in TABLE.values()] + [SGD(0.1, momentum=0.9), SGD(0.1, momentum=0.9, nesterov=True)]
 EVERY = pytest.mark.parametrize("rule", RULES, ids=str)
@@ -113,6 +124,33 @@ def test_scalars_are_what_the_formula_asks_for(rule):
         assert set(names) <= set(scalars)
         assert scalars["rate"] == 0.05
         assert all(isinstance(value, float) and math.isfinite(value) for value in scalars.values())
+
+
+@EVERY
+def test_what_differs_between_weights_and_others_is_said(rule):
+    of_weights, of_others = rule.scalars(2, 0.05, True), rule.scalars(2, 0.05, False)
+    assert {name for name in of_weights if of_weights[name] != of_others[name]} == set(rule.differ)
+    assert as_update(rule) is rule
+
+
+@EVERY
+def test_scalars_of_many_steps_at_once(rule):
+    assert rule.takes_arrays
+    t, rates = np.arange(1, 50), np.linspace(0.1, 0.2, 49)
+    for is_weight in (True, False):
+        at_once = rule.scalars(t, rates, is_weight)
+        for i in range(49):
+            for name, value in rule.scalars(i + 1, rates[i], is_weight).items():
+                assert np.broadcast_to(at_once[name], 49)[i] == pytest.approx(value, rel=1e-12), name
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"), [(Adam(), "beta1"), (Adam(), "beta2"), (AdamW(), "beta2"), (RMSProp(decay=0.999), "decay")]
+)
+def test_the_share_of_the_new_is_computed_in_float64(rule, name):
+    scalars = rule.scalars(1, 0.1, True)
+    assert scalars[f"one_minus_{name}"] == 1 - scalars[name]
+    assert f"one_minus_{name}" in rule.formula.inputs
 
 
 @EVERY
@@ -234,6 +272,13 @@ def test_an_own_rule_with_memory_and_settings():
 def test_an_own_rule_may_start_its_memory_anywhere():
     rule = OwnUpdate.of(lambda s, theta, grad, m, rate: (theta - rate * grad / m, m + 1), rate=1.0, initial=4.0)
     close(run(rule, [0.0], [[1.0], [1.0]])[0], -1 / 4, -1 / 4 - 1 / 5)
+
+
+@pytest.mark.parametrize("name", ["statistics", "gradient"])
+def test_memory_has_a_name_of_its_own(refused, name):
+    formula = Expression.trace(lambda s, theta, grad, m, rate: (theta - rate * m, m + grad))
+    renamed = Expression.trace(lambda s, *operands: formula(s, *operands), ["theta", "grad", name, "rate"])
+    refused(lambda: as_update(OwnUpdate(renamed, 0.1)), "update", "other names of memory", name)
 
 
 def test_an_own_rule_is_a_value():

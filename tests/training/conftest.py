@@ -30,6 +30,12 @@ def sample() -> Sample:
 
 
 @pytest.fixture
+def after_every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engines ask whether to go on after every batch, however short the time."""
+    monkeypatch.setattr("layerwise.engines.interface.POLL_SECONDS", 0.0)
+
+
+@pytest.fixture
 def usual_handler() -> Iterator[None]:
     """Ctrl-C as Python sets it up, whatever runs the tests; and it must be so again afterwards."""
     before = signal.getsignal(signal.SIGINT)

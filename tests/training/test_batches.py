@@ -136,9 +136,9 @@ def test_a_type_that_is_none(sample, refuses):
 
 
 def test_a_last_row_alone_joins_the_batch_before(sample):
-    assert batch_bounds(23, 11, NET) == [(0, 11), (11, 22), (22, 23)]
-    assert batch_bounds(23, 11, NORMALISED) == [(0, 11), (11, 23)]
-    assert batch_bounds(22, 11, NORMALISED) == [(0, 11), (11, 22)]
+    assert batch_bounds(23, 11, NET).tolist() == [[0, 11], [11, 22], [22, 23]]
+    assert batch_bounds(23, 11, NORMALISED).tolist() == [[0, 11], [11, 23]]
+    assert batch_bounds(22, 11, NORMALISED).tolist() == [[0, 11], [11, 22]]
     X, y = sample(NORMALISED)
     model = lw.fit(NORMALISED, X, y, update=UPDATE, batch_size=11, epochs=2, shuffle=False, dtype="float64")
     assert model.state.steps == 4

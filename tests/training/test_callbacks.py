@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ def test_an_error_in_a_callback_is_the_callers(sample, usual_handler):
         lw.fit(NET, *sample(NET), epochs=2, callbacks=[broken])
 
 
-def test_progress_is_called_within_epochs(sample, monkeypatch):
+def test_progress_is_called_within_epochs(sample, monkeypatch, after_every_batch):
     monkeypatch.setattr("layerwise.training.fit.TICK", 0.0)
     X, y = sample(NET)
     positions = []
@@ -72,10 +73,8 @@ def test_progress_is_called_within_epochs(sample, monkeypatch):
     assert model.parameters.vector.tobytes() == lw.fit(NET, X, y, epochs=2, batch_size=10).parameters.vector.tobytes()
 
 
-def test_progress_is_called_now_and_then(sample, monkeypatch):
-    clock = iter(
-        np.arange(0, 1e6) / 50
-    )  # two looks at the clock a batch, more for epochs: a tick is five batches or so
+def test_progress_is_called_now_and_then(sample, monkeypatch, after_every_batch):
+    clock = iter(np.arange(0, 1e6) / 50)  # two looks at the clock a batch, more for epochs: a tick is some batches
     monkeypatch.setattr("time.perf_counter", lambda: float(next(clock)))
     calls = []
     lw.fit(NET, *sample(NET), epochs=20, batch_size=1, progress=calls.append)
@@ -90,7 +89,7 @@ def test_ctrl_c_from_a_callback(sample, usual_handler):
     assert model.parameters.vector.tobytes() == lw.fit(NET, X, y, epochs=3).parameters.vector.tobytes()
 
 
-def test_ctrl_c_within_an_epoch(sample, usual_handler):
+def test_ctrl_c_within_an_epoch(sample, usual_handler, after_every_batch):
     X, y = sample(NET)
     model = lw.fit(NET, X, y, epochs=MANY, batch_size=5, progress=lambda state: press_ctrl_c())
     state = model.state
@@ -102,6 +101,48 @@ def test_ctrl_c_within_an_epoch(sample, usual_handler):
     resumed = train(state, TrainingData(Source(X, y), np.arange(23)), 2, restore_best=False)
     whole = lw.fit(NET, X, y, epochs=2, batch_size=5)
     assert resumed.parameters.vector.tobytes() == whole.parameters.vector.tobytes()
+
+
+def long_epoch(epoch):
+    """An order that no engine gets through before it is asked."""
+    return np.tile(np.arange(23), 100_000)
+
+
+def test_ctrl_c_within_a_long_epoch_answers_soon(sample, usual_handler):
+    pressed = []
+
+    def press():
+        pressed.append(time.monotonic())
+        press_ctrl_c()
+
+    timer = threading.Timer(0.2, press)
+    timer.start()
+    model = lw.fit(NET, *sample(NET), epochs=2, batch_size=1, order=long_epoch)
+    answered = time.monotonic()
+    timer.join()
+    state = model.state
+    assert (state.stopped, state.epoch) == ("interrupted", 0)
+    assert 0 < state.position == state.steps < 2_300_000
+    assert answered - pressed[0] < 1  # it is 20 ms or so, on a machine that does nothing else
+
+
+def test_questions_come_by_time_not_after_every_batch(sample):
+    X, y = sample(NET)
+    state = lw.start(NET, batch_size=1, order=long_epoch)
+    seen = []
+
+    def stop():
+        seen.append((time.monotonic(), state.steps, state.position, state.seconds))
+        return len(seen) == 10
+
+    state.train_epoch(TrainingData(Source(X, y), np.arange(23)), stop)
+    times, steps, positions, seconds = zip(*seen, strict=True)
+    assert steps == positions
+    assert list(steps) == sorted(set(steps))
+    assert (state.steps, state.position) == (steps[-1], positions[-1])
+    assert list(seconds) == sorted(set(seconds))
+    assert times[-1] - times[0] > 0.05
+    assert steps[-1] > 2 * len(steps)
 
 
 def test_ctrl_c_from_elsewhere(sample, usual_handler):

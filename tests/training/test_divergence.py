@@ -140,7 +140,7 @@ def test_the_model_is_ready_to_use(update, sample):
     assert np.isfinite(model.evaluate(X, y).loss)
 
 
-def test_ctrl_c_after_an_update_that_overflowed(sample, usual_handler):
+def test_ctrl_c_after_an_update_that_overflowed(sample, usual_handler, after_every_batch):
     X, y = sample(NET)
     press = {"progress": lambda state: os.kill(os.getpid(), signal.SIGINT)}
     model = lw.fit(NET, X, 100 * y, update=lw.SGD(3e38), batch_size=5, epochs=3, **press)

@@ -39,7 +39,7 @@ def test_columns(history):
     assert np.isnan(history["exact_train_loss"]).all()
     assert np.isfinite(history["validation_loss"]).all()
     assert (np.diff(history["seconds"]) > 0).all()
-    np.testing.assert_allclose(history["objective"], history["train_loss"] + history["penalty"], rtol=1e-14)
+    np.testing.assert_allclose(history["objective"], history["train_loss"] + history["penalty"], rtol=1e-6)
 
 
 def test_a_sequence_of_records(history):

@@ -100,7 +100,7 @@ def test_going_on_from_a_pickle_between_epochs(which, update, duplicate, sample)
 
 @pytest.mark.parametrize("batches", [1, 3])
 @pytest.mark.parametrize("which", list(NETWORKS))
-def test_going_on_from_a_pickle_within_an_epoch(which, batches, sample):
+def test_going_on_from_a_pickle_within_an_epoch(which, batches, sample, after_every_batch):
     net = NETWORKS[which]
     data = data_for(net, sample)
     whole, stopped = (lw.start(net, update=lw.Adam(0.01), batch_size=5, seed=2) for _ in range(2))

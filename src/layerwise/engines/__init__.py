@@ -1,5 +1,29 @@
-"""Engines: run the steps of training over batches of rows. They know rows and steps, not networks."""
+"""Engines: run programs, over batches of rows or once. They know programs and rows, not networks."""
 
-from .reference import EpochTotals, ReferenceEngine, Source, one_thread
+from functools import cache
 
-__all__ = ["EpochTotals", "ReferenceEngine", "Source", "one_thread"]
+from .interface import Engine, EpochTotals, Executable, Source
+from .native.library import engine_choice
+from .reference import ReferenceEngine, one_thread
+
+__all__ = ["Engine", "EpochTotals", "Executable", "ReferenceEngine", "Source", "engine", "one_thread"]
+
+
+def engine() -> Engine:
+    """Return the engine to load programs with: the one that LAYERWISE_ENGINE names now, or the best that there is.
+
+    Raises
+    ------
+    SpecificationError, MissingExtraError, StorageError
+        If it names an engine that there is not, or the compiled one cannot be used.
+    """
+    return _made(engine_choice())
+
+
+@cache
+def _made(name: str) -> Engine:
+    if name == "reference":
+        return ReferenceEngine()
+    from .native.engine import NativeEngine
+
+    return NativeEngine()

@@ -1,138 +1,134 @@
-"""The reference engine: rules run eagerly in NumPy, one batch after the other."""
+"""The reference engine: programs run step by step in NumPy, one batch after the other."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from functools import cache
+from types import TracebackType
 from typing import Any, final
 
 import numpy as np
 import numpy.typing as npt
 from threadpoolctl import ThreadpoolController
 
-from ..ops import NumpyOps, Vocabulary
-
-Array = npt.NDArray[Any]
-#: A step: (ops, X, y, weights, rows) -> numbers of the batch, the first of which must stay finite.
-Step = Callable[[Vocabulary, Array, Array, Array | None, Array], Sequence[float]]
-
-
-@cache
-def _matrix_library() -> ThreadpoolController:
-    return ThreadpoolController()  # looks through all loaded libraries, so once
-
-
-def one_thread() -> AbstractContextManager[Any]:
-    """Keep NumPy's matrix products on one thread: their sums depend on the number, and a seed's bits must not."""
-    context: AbstractContextManager[Any] = _matrix_library().limit(limits=1, user_api="blas")
-    return context
-
-
-@dataclass(frozen=True)
-class Source:
-    """The rows of a data set; they are converted while they are gathered, never as a whole.
-
-    Parameters
-    ----------
-    X : array (n, inputs)
-        Of any numeric type and memory order; a memory map is fine.
-    y : array (n,) of codes, or (n, outputs)
-    weights : array (n,), optional
-        w_t / w_mean.
-    """
-
-    X: Array
-    y: Array
-    weights: Array | None = None
-
-    def __len__(self) -> int:
-        return len(self.X)
-
-    def gather(self, rows: Array | slice, dtype: npt.DTypeLike) -> tuple[Array, Array, Array | None]:
-        """Return the rows in C order and of the given type: X, y, and the weights as a column."""
-        with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which the loss will show
-            X = np.ascontiguousarray(self.X[rows], dtype=dtype)
-            y = self.y[rows] if self.y.ndim == 1 else np.ascontiguousarray(self.y[rows], dtype=dtype)
-        weights = None if self.weights is None else self.weights[rows].astype(dtype)[:, None]
-        return X, y, weights
-
-
-@dataclass
-class EpochTotals:
-    """What `ReferenceEngine.run` adds up.
-
-    Attributes
-    ----------
-    batches, rows : int
-        Finished in this call.
-    means : list of float
-        The step's numbers, averaged over rows.
-    finite : bool
-        False if the step's first number became NaN or infinite; the run ends there.
-    stopped : bool
-        True if it was asked to end early.
-    """
-
-    batches: int = 0
-    rows: int = 0
-    means: list[float] = field(default_factory=list)
-    finite: bool = True
-    stopped: bool = False
+from ..ops import NumpyOps
+from ..program import Program
+from . import interface
+from .checks import check_dtype, check_given, check_run, check_vectors
+from .interface import Array, Engine, EpochTotals, Executable, Source
 
 
 @final
-class ReferenceEngine:
-    """Runs steps in NumPy.
+class _OneThread(AbstractContextManager[None]):
+    """Limits NumPy's matrix products to one thread until the last of those who asked for it is done."""
+
+    def __init__(self) -> None:
+        self.libraries = ThreadpoolController()  # looks through all loaded libraries, so once
+        self.lock = threading.Lock()
+        self.users = 0
+        self.limit: Any = None
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if self.users == 0:
+                self.limit = self.libraries.limit(limits=1, user_api="blas")
+            self.users += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, where: TracebackType | None
+    ) -> None:
+        with self.lock:
+            self.users -= 1
+            if self.users == 0:
+                self.limit.restore_original_limits()
+
+
+@cache
+def one_thread() -> AbstractContextManager[None]:
+    """Keep NumPy's matrix products on one thread: their sums depend on the number, and a seed's bits must not."""
+    return _OneThread()
+
+
+@final
+class ReferenceExecutable(Executable):
+    """A program that runs in NumPy.
 
     Parameters
     ----------
+    program : Program
     dtype : float32 or float64
     """
 
-    name = "reference"
-
-    def __init__(self, dtype: npt.DTypeLike) -> None:
-        self.ops = NumpyOps(dtype)
+    def __init__(self, program: Program, dtype: npt.DTypeLike) -> None:
+        self.program = program
+        self.dtype = check_dtype(dtype)
+        self.ops = NumpyOps(self.dtype)
+        self._slices = [buffer for buffer in program.buffers if buffer.vector]
+        buffers = {buffer.name for buffer in program.buffers}
+        self._shared = {name for name, value in program.outputs if value in buffers or value in program.views}
+        self._own = [(buffer.name, buffer.role) for buffer in program.buffers if not buffer.vector]
 
     def run(
-        self, step: Step, source: Source, order: Array, bounds: Sequence[tuple[int, int]],
-        stop: Callable[[int], bool],
+        self, vectors: Mapping[str, Array], source: Source, order: Array,
+        bounds: Sequence[tuple[int, int]] | Array, table: Array, key: tuple[int, int], poll: Callable[[int], bool],
     ) -> EpochTotals:  # fmt: skip
-        """Run a step on each batch ``order[start:end]``.
-
-        Parameters
-        ----------
-        step : callable
-        source : Source
-        order : array of int
-            Rows of the source, in the order of training.
-        bounds : sequence of (start, end)
-        stop : callable
-            Asked after every batch, with the end of that batch; True ends the run.
-        """
-        with one_thread():
-            return self._run(step, source, order, bounds, stop)
-
-    def _run(
-        self, step: Step, source: Source, order: Array, bounds: Sequence[tuple[int, int]], stop: Callable[[int], bool]
-    ) -> EpochTotals:
+        check_vectors(self.program, self.dtype, vectors)
+        batches = check_run(self.program, source, order, bounds, table, key)
         totals = EpochTotals()
-        sums: list[float] = []
-        for start, end in bounds:
-            rows = order[start:end]
-            X, y, weights = source.gather(rows, self.ops.dtype)
-            numbers = step(self.ops, X, y, weights, rows)
-            sums = [s + len(rows) * x for s, x in zip(sums or [0.0] * len(numbers), numbers, strict=True)]
-            totals.batches += 1
-            totals.rows += len(rows)
-            if not math.isfinite(numbers[0]):
-                totals.finite = False
-                break
-            if stop(end):
-                totals.stopped = True
-                break
-        totals.means = [s / totals.rows for s in sums]
+        sums = dict.fromkeys((name for name, _ in self.program.outputs), 0.0)
+        views = self._views(vectors)
+        asked = time.monotonic()
+        with one_thread():
+            for i, (start, end) in enumerate(batches.tolist()):
+                rows = order[start:end]
+                scalars = dict(zip(self.program.scalars, table[min(i, len(table) - 1)].tolist(), strict=True))
+                given = self._gathered(source, rows, scalars, (key[0], key[1] + i))
+                outputs = self.program.run(self.ops, views | given)
+                numbers = {name: float(value[0]) for name, value in outputs.items()}
+                sums = {name: total + len(rows) * numbers[name] for name, total in sums.items()}
+                totals.batches += 1
+                totals.rows += len(rows)
+                totals.finite = math.isfinite(next(iter(numbers.values()), 0.0))
+                last = totals.batches == len(batches) or not totals.finite
+                if last or time.monotonic() - asked >= interface.POLL_SECONDS:
+                    totals.stopped = poll(totals.batches)
+                    asked = time.monotonic()
+                if last or totals.stopped:
+                    break
+        if totals.rows:
+            totals.means = {name: total / totals.rows for name, total in sums.items()}
         return totals
+
+    def call(self, vectors: Mapping[str, Array], given: Mapping[str, Any]) -> dict[str, Array]:
+        check_vectors(self.program, self.dtype, vectors)
+        check_given(self.program, self.dtype, given)
+        with one_thread():
+            results = self.program.run(self.ops, {**given, **self._views(vectors)})
+        return {name: np.array(value) if name in self._shared else np.asarray(value) for name, value in results.items()}
+
+    def _views(self, vectors: Mapping[str, Array]) -> dict[str, Any]:
+        return {buffer.name: buffer.view(vectors[buffer.vector]) for buffer in self._slices}
+
+    def _gathered(
+        self, source: Source, rows: Array, scalars: Mapping[str, float], key: tuple[int, int]
+    ) -> dict[str, Any]:
+        X, y, weights = source.gather(rows, self.dtype)
+        by_role: dict[str, Any] = {
+            "features": X, "targets": y, "codes": y, "weights": weights, "key": key,
+            "rows": rows if source.places is None else source.places[rows],
+        }  # fmt: skip
+        return {name: scalars[name] if role == "scalar" else by_role[role] for name, role in self._own}
+
+
+@final
+class ReferenceEngine(Engine):
+    """Runs programs in NumPy: the definition that other engines are tested against."""
+
+    name = "reference"
+
+    def load(self, program: Program, dtype: npt.DTypeLike) -> Executable:
+        return ReferenceExecutable(program, dtype)

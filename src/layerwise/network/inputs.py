@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, SpecificationError, check_number
+from ..sparse import SparseRows
 
 if TYPE_CHECKING:
     from .parameters import Parameters
@@ -18,23 +19,41 @@ Array = npt.NDArray[Any]
 CHUNK = 1 << 20
 
 
-def check_inputs(X: Any, net: Network, where: str = "X") -> Array:
+def check_inputs(X: Any, net: Network, where: str = "X", sparse: bool = False) -> Array:
     """Return X as a 2-D numeric array without copying one that is; refuse NaN and infinity.
+
+    Sparse matrices become `SparseRows` where `sparse` allows them: those too have a length, a shape, a dtype and rows.
 
     Raises
     ------
     InputError
         If X is not (n, inputs), is empty, is not numeric, or has a value that is not finite (row and column named).
     """
-    array = _numeric(X, where)
+    array: Any = (
+        SparseRows(X) if sparse and hasattr(X, "tocsr") else X if isinstance(X, SparseRows) else _numeric(X, where)
+    )
     if array.ndim != 2 or array.shape[1] != net.inputs:
         shape = "x".join(str(size) for size in array.shape) or "a single number"
         remedy = "write X[None, :] for one row" if array.shape == (net.inputs,) else "give one column a feature"
         raise InputError(where=where, expected=f"n rows of {net.inputs} columns", got=shape, remedy=remedy)
     if len(array) == 0:
         raise InputError(where=where, expected="at least one row", got="none", remedy="give some rows")
-    check_finite(array, where)
-    return array
+    if isinstance(array, SparseRows):
+        _check_finite_entries(array, where)
+    else:
+        check_finite(array, where)
+    return array  # type: ignore[no-any-return]
+
+
+def _check_finite_entries(rows: SparseRows, where: str) -> None:
+    for start in range(0, len(rows.values), CHUNK):
+        finite = np.isfinite(rows.values[start : start + CHUNK])
+        if not finite.all():
+            row, column = rows.place(start + int(np.argmin(finite)))
+            raise InputError(
+                where=where, expected="finite numbers", got=f"{rows.values[start + int(np.argmin(finite))]} in row {row}, column {column}",
+                remedy="remove the row or fill in the value",
+            )  # fmt: skip
 
 
 def check_targets(y: Any, net: Network, n: int, where: str = "y") -> Array:

@@ -22,6 +22,7 @@ from ..rules.dropout import dropout_backward, dropout_forward, dropout_mask
 from ..rules.normalisation import (
     batch_moments,
     batch_normalisation_backward,
+    bias_before_normalisation_backward,
     fixed_normalisation_backward,
     normalisation_forward,
     normalisation_parameters_backward,
@@ -165,6 +166,8 @@ def backward(
                 )
         gradients.a[k] = grad_a
         gradients.W[k], gradients.b[k] = affine_backward(ops, values.fed[k], scaled(grad_a))
+        if tied and k <= net.L and net.layers[k - 1].batch_norm:
+            gradients.b[k] = bias_before_normalisation_backward(ops, theta.b[k])
         if k > 1 or to_input:
             grad_fed = affine_input_backward(ops, theta.W[k], grad_a)
             masked = k - 1 in values.mask

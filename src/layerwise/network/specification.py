@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -135,6 +135,14 @@ class Network:
         return (self.inputs, *(layer.units for layer in self.layers), self.outputs)
 
     @cached_property
+    def made(self) -> dict[Any, Any]:
+        """The programs and executables that were made for this network; no part of what it is, and never pickled."""
+        return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @cached_property
     def segments(self) -> tuple[Segment, ...]:
         """Where each parameter lies in theta.vector: W1, b1 (gamma1, beta1 with batch normalisation), W2, b2, ..."""
         shapes: list[tuple[str, int, tuple[int, ...]]] = []
@@ -212,18 +220,11 @@ class Network:
         -------
         array (n, outputs) of theta's dtype
         """
-        from ..ops import NumpyOps
         from .inputs import check_inputs, check_parameters
-        from .steps import predict_step
+        from .programs import predict
 
         check_parameters(theta, self)
-        X, dtype = check_inputs(X, self), theta.vector.dtype
-        f = np.empty((len(X), self.outputs), dtype)
-        for start in range(0, len(X), PIECE):
-            with np.errstate(over="ignore"):
-                piece = np.ascontiguousarray(X[start : start + PIECE], dtype)
-            f[start : start + PIECE] = predict_step(NumpyOps(dtype), self, theta, piece).f
-        return f
+        return predict(self, theta, check_inputs(X, self))
 
     def trace(
         self, theta: Parameters, X: Any, y: Any, penalty: Penalty | None = None, weights: Any = None,
@@ -287,9 +288,10 @@ class Network:
           v11 = exp(a^(2) - (max_c a^(2)))
           f = v11 / (sum_c v11)
         """
-        from .programs import record
+        from .programs import Setting, record
 
-        return record(self, name, SGD() if update is None else as_update(update), as_penalty(penalty), weighted)
+        chosen = SGD() if update is None else as_update(update)
+        return record(self, Setting(name, chosen, as_penalty(penalty), weighted))
 
 
 _initialisation_named = initialisation

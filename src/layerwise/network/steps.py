@@ -17,6 +17,7 @@ from .propagation import Gradients, Training, Values, backward, forward
 from .specification import Network
 
 _square = expression(lambda s, x: x * x)
+_root = expression(lambda s, x: s.sqrt(x))
 
 
 @dataclass
@@ -47,6 +48,8 @@ class Computed:
     ----------
     values, gradients : Values, Gradients
         By layer; the gradients of W, b, gamma and beta are those of the objective J.
+    objective : operand (1,)
+        J: loss + penalty.
     loss, score : operand (1,)
         Means over the batch.
     penalty : operand (1,) or None
@@ -55,6 +58,7 @@ class Computed:
 
     values: Values
     gradients: Gradients
+    objective: Operand
     loss: Operand
     score: Operand
     penalty: Operand | None
@@ -67,15 +71,20 @@ def batch_losses(ops: Vocabulary, net: Network, values: Values, batch: Batch) ->
     return ops.divide(ops.sum_rows(counted), ops.row_count(batch.X)), losses
 
 
+def batch_score(ops: Vocabulary, net: Network, values: Values, batch: Batch) -> Operand:
+    """The mean of the scores, which no weights count: of the right classes, or of the squared errors.  -> (1,)"""
+    scores = net.output.scores(ops, values.a[net.L + 1], batch.y)
+    return ops.divide(ops.sum_rows(scores), ops.row_count(batch.X))
+
+
 def loss_and_gradient(
     ops: Vocabulary, net: Network, theta: Any, batch: Batch, penalty: Penalty, strengths: Sequence[Any]
 ) -> Computed:
     """The batch's losses and the gradient of its objective J with respect to W, b, gamma and beta."""
     values = forward(ops, net, theta, batch.X, batch.training)
     loss, _ = batch_losses(ops, net, values, batch)
-    n = ops.row_count(batch.X)
-    score = ops.divide(ops.sum_rows(net.output.scores(ops, values.a[net.L + 1], batch.y)), n)
-    grad_a = ops.divide(net.output.loss_gradient_at_preactivation(ops, values.f, batch.y), n)
+    score = batch_score(ops, net, values, batch)
+    grad_a = ops.divide(net.output.loss_gradient_at_preactivation(ops, values.f, batch.y), ops.row_count(batch.X))
     if batch.weights is not None:
         grad_a = ops.multiply(grad_a, batch.weights)
     gradients = backward(ops, net, theta, values, grad_a, tied=batch.training is not None)
@@ -85,7 +94,7 @@ def loss_and_gradient(
     for k in values.running_mean:
         ops.write(theta.running_mean[k], values.running_mean[k])
         ops.write(theta.running_variance[k], values.running_variance[k])
-    return Computed(values, gradients, loss, score, omega)
+    return Computed(values, gradients, loss if omega is None else ops.add(loss, omega), loss, score, omega)
 
 
 def update_step(
@@ -106,34 +115,49 @@ def update_step(
             ops.write(place, value)
 
 
-def squared_gradient_norm(ops: Vocabulary, net: Network, gradients: Gradients) -> Operand:
-    """The sum of the squares of all entries of the gradient.  -> (1,)"""
+def gradient_norm(ops: Vocabulary, net: Network, gradients: Gradients) -> Operand:
+    """The square root of the sum of the squares of all entries of the gradient.  -> (1,)"""
     total: Operand = None
     for segment in net.segments:
         part = ops.sum_all(ops.map(_square, getattr(gradients, segment.name)[segment.k]))
         total = part if total is None else ops.add(total, part)
-    return total
+    return ops.map(_root, total)
 
 
 def train_step(
     ops: Vocabulary, net: Network, theta: Any, batch: Batch, penalty: Penalty, strengths: Sequence[Any], update: Update,
     memory: Mapping[str, Sequence[Operand]], scalars: Mapping[bool, Mapping[str, Any]],
 ) -> tuple[Computed, Operand]:  # fmt: skip
-    """One update: theta <- theta + alpha Delta.  Returns what came before it and the squared norm of the gradient."""
+    """One update: theta <- theta + alpha Delta.  Returns what came before it and the norm of the gradient."""
     computed = loss_and_gradient(ops, net, theta, batch, penalty, strengths)
-    squared_norm = squared_gradient_norm(ops, net, computed.gradients)
+    norm = gradient_norm(ops, net, computed.gradients)
     update_step(ops, net, theta, computed.gradients, update, memory, scalars)
-    return computed, squared_norm
+    return computed, norm
 
 
 def evaluate_step(ops: Vocabulary, net: Network, theta: Any, batch: Batch) -> tuple[Values, Operand, Operand]:
-    """The values of prediction, and the sums over the rows of weighted losses and of scores.  -> ..., (1,), (1,)"""
+    """The values of prediction, and the means over the rows of weighted losses and of scores.  -> ..., (1,), (1,)"""
     values = forward(ops, net, theta, batch.X)
-    losses = net.output.losses(ops, values.a[net.L + 1], batch.y)
-    counted = losses if batch.weights is None else ops.multiply(losses, batch.weights)
-    return values, ops.sum_rows(counted), ops.sum_rows(net.output.scores(ops, values.a[net.L + 1], batch.y))
+    loss, _ = batch_losses(ops, net, values, batch)
+    return values, loss, batch_score(ops, net, values, batch)
 
 
 def predict_step(ops: Vocabulary, net: Network, theta: Any, X: Operand) -> Values:
     """The values of prediction, f among them.  X: (n, inputs)"""
     return forward(ops, net, theta, X)
+
+
+def per_example_step(ops: Vocabulary, net: Network, theta: Any, batch: Batch) -> tuple[Values, Gradients]:
+    """The values and the gradients of each row's own loss; weights do not count."""
+    values = forward(ops, net, theta, batch.X, batch.training)
+    grad_a = net.output.loss_gradient_at_preactivation(ops, values.f, batch.y)
+    return values, backward(ops, net, theta, values, grad_a, tied=False)
+
+
+def output_gradient_step(
+    ops: Vocabulary, net: Network, theta: Any, X: Operand, grad_f: Operand
+) -> tuple[Values, Gradients]:
+    """The values of prediction, and the gradients of sum_c grad_f_c f_c for every row.  grad_f: (n, outputs)"""
+    values = forward(ops, net, theta, X)
+    grad_a = net.output.backward(ops, values.f, grad_f)
+    return values, backward(ops, net, theta, values, grad_a, tied=False, to_input=True)

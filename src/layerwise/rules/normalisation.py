@@ -20,6 +20,7 @@ _tied_backward: Final = expression(
 )
 _free_backward: Final = expression(lambda s, grad_z, gamma, inverse_deviation: grad_z * (gamma * inverse_deviation))
 _towards: Final = expression(lambda s, old, new: old + STATISTICS_RATE * (new - old))
+_nothing: Final = expression(lambda s, b: 0.0)
 _unbiased: Final = expression(lambda s, variance, n: variance * (n / (n - 1)))
 
 
@@ -56,6 +57,14 @@ def batch_normalisation_backward(
     """
     sum_grad_u, sum_grad = normalisation_parameters_backward(ops, u, grad_z)
     return ops.map(_tied_backward, grad_z, u, gamma, inverse_deviation, sum_grad, sum_grad_u, ops.row_count(grad_z))
+
+
+def bias_before_normalisation_backward(ops: Vocabulary, b: Operand) -> Operand:
+    """grad_b of the affine step before it, with the batch's own mean, which takes b out again: exactly 0.  (d,) -> (d,)
+
+    Summed up, it would be rounding, which Adam's division would make as large as any other gradient.
+    """
+    return ops.map(_nothing, b)
 
 
 def fixed_normalisation_backward(

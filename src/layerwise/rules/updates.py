@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from ..errors import SpecificationError, check_number, closest
 from ..ops import Expression, Operand, Vocabulary, expression
@@ -26,9 +26,15 @@ class Update(ABC):
         Names of what is kept for every parameter between steps.
     formula : Expression
         Inputs: theta, grad, the memory, then the scalars; results: theta and the memory.
+    differ : tuple of str
+        Names of the scalars that weights W have other values of than biases, scales and shifts.
+    takes_arrays : bool
+        Whether `scalars` also takes arrays of t and rate, and returns arrays for what depends on them.
     """
 
     rate: float
+    differ: ClassVar[tuple[str, ...]] = ()
+    takes_arrays: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -46,13 +52,13 @@ class Update(ABC):
         return 0.0
 
     @abstractmethod
-    def scalars(self, t: int, rate: float, is_weight: bool) -> Mapping[str, float]:
+    def scalars(self, t: Any, rate: Any, is_weight: bool) -> Mapping[str, Any]:
         """Return the scalars of the formula for update number t = 1, 2, ...
 
         Parameters
         ----------
-        t : int
-        rate : float
+        t : int, or an array of them
+        rate : float, or an array
             The rate alpha after the schedule's factor.
         is_weight : bool
             Whether the parameters are weights W (which decay) or biases, scales and shifts (which do not).
@@ -60,13 +66,9 @@ class Update(ABC):
 
 
 def apply_update(
-    ops: Vocabulary,
-    update: Update,
-    theta: Operand,
-    grad: Operand,
-    memory: Sequence[Operand],
+    ops: Vocabulary, update: Update, theta: Operand, grad: Operand, memory: Sequence[Operand],
     scalars: Mapping[str, Any],
-) -> tuple[Operand, tuple[Operand, ...]]:
+) -> tuple[Operand, tuple[Operand, ...]]:  # fmt: skip
     """Return theta and the memory after one update; all of one shape."""
     names = update.formula.inputs[2 + len(memory) :]
     results = ops.map(update.formula, theta, grad, *memory, *(scalars[name] for name in names))
@@ -110,6 +112,7 @@ class SGD(Update):
     ('velocity',)
     """
 
+    takes_arrays: ClassVar[bool] = True
     rate: float = 0.1
     momentum: float = 0.0
     nesterov: bool = False
@@ -126,7 +129,7 @@ class SGD(Update):
     def formula(self) -> Expression:
         return _nesterov if self.nesterov else _momentum if self.momentum else _sgd
 
-    def scalars(self, t: int, rate: float, is_weight: bool) -> Mapping[str, float]:
+    def scalars(self, t: Any, rate: Any, is_weight: bool) -> Mapping[str, Any]:
         return {"rate": rate, "momentum": self.momentum}
 
 
@@ -140,6 +143,7 @@ def _adagrad(s: Any, theta: Any, grad: Any, squares: Any, rate: Any, epsilon: An
 class Adagrad(Update):
     """Adagrad (Duchi, Hazan and Singer 2011): Delta = -grad / sqrt(sum of squared gradients + epsilon)."""
 
+    takes_arrays: ClassVar[bool] = True
     rate: float = 0.01
     epsilon: float = 1e-7
     initial_squares: float = 0.1
@@ -157,13 +161,15 @@ class Adagrad(Update):
     def initial_memory(self) -> float:
         return self.initial_squares
 
-    def scalars(self, t: int, rate: float, is_weight: bool) -> Mapping[str, float]:
+    def scalars(self, t: Any, rate: Any, is_weight: bool) -> Mapping[str, Any]:
         return {"rate": rate, "epsilon": self.epsilon}
 
 
 @expression
-def _rmsprop(s: Any, theta: Any, grad: Any, squares: Any, rate: Any, decay: Any, epsilon: Any) -> Any:
-    squares = decay * squares + (1 - decay) * (grad * grad)
+def _rmsprop(
+    s: Any, theta: Any, grad: Any, squares: Any, rate: Any, decay: Any, one_minus_decay: Any, epsilon: Any
+) -> Any:
+    squares = decay * squares + one_minus_decay * (grad * grad)
     return theta - rate * grad / s.sqrt(squares + epsilon), squares
 
 
@@ -171,6 +177,7 @@ def _rmsprop(s: Any, theta: Any, grad: Any, squares: Any, rate: Any, decay: Any,
 class RMSProp(Update):
     """RMSProp (Tieleman and Hinton 2012): Adagrad with a running mean of squared gradients, not their sum."""
 
+    takes_arrays: ClassVar[bool] = True
     rate: float = 0.001
     decay: float = 0.9
     epsilon: float = 1e-8
@@ -184,33 +191,36 @@ class RMSProp(Update):
     def formula(self) -> Expression:
         return _rmsprop
 
-    def scalars(self, t: int, rate: float, is_weight: bool) -> Mapping[str, float]:
-        return {"rate": rate, "decay": self.decay, "epsilon": self.epsilon}
-
-
-def _adam_moments(grad: Any, mean: Any, squares: Any, beta1: Any, beta2: Any) -> tuple[Any, Any]:
-    return beta1 * mean + (1 - beta1) * grad, beta2 * squares + (1 - beta2) * (grad * grad)
+    def scalars(self, t: Any, rate: Any, is_weight: bool) -> Mapping[str, Any]:
+        return {"rate": rate, "decay": self.decay, "one_minus_decay": 1 - self.decay, "epsilon": self.epsilon}
 
 
 @expression
-def _adam(s: Any, theta: Any, grad: Any, mean: Any, squares: Any, rate: Any, beta1: Any, beta2: Any, epsilon: Any,
-          mean_correction: Any, squares_correction: Any) -> Any:  # fmt: skip
-    mean, squares = _adam_moments(grad, mean, squares, beta1, beta2)
+def _adam(
+    s: Any, theta: Any, grad: Any, mean: Any, squares: Any, rate: Any, beta1: Any, one_minus_beta1: Any, beta2: Any,
+    one_minus_beta2: Any, epsilon: Any, mean_correction: Any, squares_correction: Any,
+) -> Any:  # fmt: skip
+    mean = beta1 * mean + one_minus_beta1 * grad  # in float32, 1 - 0.999 would be wrong by 1.3e-5 of its value
+    squares = beta2 * squares + one_minus_beta2 * (grad * grad)
     direction = (mean * mean_correction) / (s.sqrt(squares * squares_correction) + epsilon)
     return theta - rate * direction, mean, squares
 
 
 @expression
-def _adamw(s: Any, theta: Any, grad: Any, mean: Any, squares: Any, rate: Any, beta1: Any, beta2: Any, epsilon: Any,
-           mean_correction: Any, squares_correction: Any, decay: Any) -> Any:  # fmt: skip
-    mean, squares = _adam_moments(grad, mean, squares, beta1, beta2)
+def _adamw(
+    s: Any, theta: Any, grad: Any, mean: Any, squares: Any, rate: Any, beta1: Any, one_minus_beta1: Any, beta2: Any,
+    one_minus_beta2: Any, epsilon: Any, mean_correction: Any, squares_correction: Any, decay: Any,
+) -> Any:  # fmt: skip
+    mean = beta1 * mean + one_minus_beta1 * grad
+    squares = beta2 * squares + one_minus_beta2 * (grad * grad)
     direction = (mean * mean_correction) / (s.sqrt(squares * squares_correction) + epsilon)
     return theta - rate * (direction + decay * theta), mean, squares
 
 
-def _adam_scalars(update: Adam | AdamW, t: int, rate: float) -> dict[str, float]:
+def _adam_scalars(update: Adam | AdamW, t: Any, rate: Any) -> dict[str, Any]:
     return {
-        "rate": rate, "beta1": update.beta1, "beta2": update.beta2, "epsilon": update.epsilon,
+        "rate": rate, "beta1": update.beta1, "one_minus_beta1": 1 - update.beta1,
+        "beta2": update.beta2, "one_minus_beta2": 1 - update.beta2, "epsilon": update.epsilon,
         "mean_correction": 1 / (1 - update.beta1**t), "squares_correction": 1 / (1 - update.beta2**t),
     }  # fmt: skip
 
@@ -226,6 +236,7 @@ def _check_adam(update: Adam | AdamW) -> None:
 class Adam(Update):
     """Adam (Kingma and Ba 2015): Delta = -m / (sqrt(v) + epsilon), with bias-corrected running means m, v."""
 
+    takes_arrays: ClassVar[bool] = True
     rate: float = 0.001
     beta1: float = 0.9
     beta2: float = 0.999
@@ -238,7 +249,7 @@ class Adam(Update):
     def formula(self) -> Expression:
         return _adam
 
-    def scalars(self, t: int, rate: float, is_weight: bool) -> Mapping[str, float]:
+    def scalars(self, t: Any, rate: Any, is_weight: bool) -> Mapping[str, Any]:
         return _adam_scalars(self, t, rate)
 
 
@@ -246,6 +257,8 @@ class Adam(Update):
 class AdamW(Update):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019): Delta also has -decay W, for weights only."""
 
+    differ: ClassVar[tuple[str, ...]] = ("decay",)
+    takes_arrays: ClassVar[bool] = True
     rate: float = 0.001
     beta1: float = 0.9
     beta2: float = 0.999
@@ -260,7 +273,7 @@ class AdamW(Update):
     def formula(self) -> Expression:
         return _adamw
 
-    def scalars(self, t: int, rate: float, is_weight: bool) -> Mapping[str, float]:
+    def scalars(self, t: Any, rate: Any, is_weight: bool) -> Mapping[str, Any]:
         return _adam_scalars(self, t, rate) | {"decay": self.decay if is_weight else 0.0}
 
 
@@ -285,6 +298,7 @@ class OwnUpdate(Update):
     ()
     """
 
+    takes_arrays: ClassVar[bool] = True
     own_formula: Expression
     rate: float
     settings: tuple[tuple[str, float], ...] = ()
@@ -317,7 +331,7 @@ class OwnUpdate(Update):
     def initial_memory(self) -> float:
         return self.initial
 
-    def scalars(self, t: int, rate: float, is_weight: bool) -> Mapping[str, float]:
+    def scalars(self, t: Any, rate: Any, is_weight: bool) -> Mapping[str, Any]:
         return {"rate": rate, **dict(self.settings)}
 
 
@@ -359,11 +373,9 @@ def update(name: str, rate: float | None = None, momentum: float | None = None) 
         )
     if momentum is not None:
         raise SpecificationError(
-            where="momentum",
-            expected="no momentum",
-            got=f"{momentum} with {name}",
+            where="momentum", expected="no momentum", got=f"{momentum} with {name}",
             remedy="take sgd or nesterov, or leave it out",
-        )
+        )  # fmt: skip
     return TABLE[name](**settings)
 
 
@@ -373,12 +385,25 @@ def as_update(choice: str | Update) -> Update:
     Raises
     ------
     SpecificationError
-        If it is neither.
+        If it is neither, or scalars differ that it does not say to.
     """
     if isinstance(choice, Update):
+        _check_names(choice)
         return choice
     if isinstance(choice, str):
         return update(choice)
     raise SpecificationError(
         where="update", expected="an update such as lw.SGD(0.1), or a name", got=repr(choice), remedy="give one of them"
     )
+
+
+def _check_names(rule: Update) -> None:
+    """Raise a SpecificationError unless engines can tell its memory and scalars from others."""
+    of_weights, of_others = (rule.scalars(1, rule.rate, is_weight) for is_weight in (True, False))
+    unsaid = [name for name, value in of_weights.items() if name not in rule.differ and value != of_others[name]]
+    taken = sorted({"theta", "statistics", "gradient"}.intersection(rule.memory))  # the other flat vectors
+    if unsaid or taken:
+        raise SpecificationError(
+            where="update", expected="differ to name all that differs" if unsaid else "other names of memory",
+            got=f"{rule.differ} without {unsaid}" if unsaid else ", ".join(taken), remedy="change the rule",
+        )  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from ..engines import Source
@@ -36,17 +37,24 @@ class TrainingData:
         return 0.0 if self.validation is None else spread(self.validation, self.validation_rows)
 
 
-def batch_bounds(n: int, batch_size: int | None, net: Network) -> list[tuple[int, int]]:
+def batch_bounds(n: int, batch_size: int | None, net: Network) -> Array:
     """Cut n rows into batches; a last row alone joins the batch before it if the network normalises batches.
 
-    >>> batch_bounds(5, 2, Network(1, [2], 2))
-    [(0, 2), (2, 4), (4, 5)]
-    >>> batch_bounds(5, 2, Network(1, [2], 2, batch_norm=True))
-    [(0, 2), (2, 5)]
+    Returns
+    -------
+    array (batches, 2) of int64
+        Start and end of each.
+
+    Examples
+    --------
+    >>> batch_bounds(5, 2, Network(1, [2], 2)).tolist()
+    [[0, 2], [2, 4], [4, 5]]
+    >>> batch_bounds(5, 2, Network(1, [2], 2, batch_norm=True)).tolist()
+    [[0, 2], [2, 5]]
     """
     size = n if batch_size is None else min(batch_size, n)
     check_rows_for_normalisation(net, size)
-    starts = list(range(0, n, size))
+    starts = np.arange(0, n, size)
     if net.normalises and n - starts[-1] == 1:
-        starts.pop()
-    return list(zip(starts, [*starts[1:], n], strict=True))
+        starts = starts[:-1]
+    return np.stack([starts, np.append(starts[1:], n)], axis=1)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..engines import ReferenceEngine, Source
+from ..engines import Source
 from ..network import Network, Parameters
+from ..network.programs import Setting, executable, vectors_of
 from ..network.specification import PIECE
-from ..network.steps import Batch, evaluate_step
 
 Array = npt.NDArray[Any]
 
@@ -38,18 +38,14 @@ def evaluate(
     target_spread : float, optional
         The `spread` of their targets, if it is known already.
     """
-    order = np.arange(len(source)) if rows is None else rows
-    engine = ReferenceEngine(theta.vector.dtype)
-
-    def step(ops: Any, X: Array, y: Array, weights: Array | None, places: Array) -> tuple[float, float]:
-        _, loss, score = evaluate_step(ops, net, theta, Batch(X, y, weights))
-        return float(loss[0]) / len(X), float(score[0]) / len(X)
-
-    bounds = [(start, min(start + PIECE, len(order))) for start in range(0, len(order), PIECE)]
-    totals = engine.run(step, source, order, bounds, stop=lambda end: False)
-    if len(totals.means) == 0 or not totals.finite:
+    order = np.arange(len(source)) if rows is None else np.ascontiguousarray(rows, np.int64)
+    run = executable(net, Setting("evaluate", weighted=source.weights is not None), theta.vector.dtype)
+    starts = np.arange(0, len(order), PIECE)
+    bounds = np.stack([starts, np.minimum(starts + PIECE, len(order))], axis=1)
+    totals = run.run(vectors_of(theta), source, order, bounds, np.empty((1, 0)), (0, 0), lambda batches: False)
+    if not totals.means or not totals.finite:
         return Evaluation(float("nan"), float("nan"))
-    loss, score = totals.means
+    loss, score = totals.means["loss"], totals.means["score"]
     return Evaluation(loss, metric_of(net, score, spread(source, order) if target_spread is None else target_spread))
 
 

@@ -11,25 +11,27 @@ from typing import Any, Literal, final
 import numpy as np
 import numpy.typing as npt
 
-from ..engines import ReferenceEngine, Source, one_thread
+from ..engines import EpochTotals, Executable, Source
 from ..errors import DivergenceError, InputError, SpecificationError, check_number
 from ..network import Network, Parameters
 from ..network.inputs import check_inputs, check_parameters, check_targets, check_weights
-from ..network.propagation import Training, dropout_probabilities
-from ..network.steps import Batch, train_step
+from ..network.programs import Setting, executable, layered, vectors_of
 from ..network.trace import check_places, check_rows_for_normalisation
-from ..ops import Purpose, Vocabulary
+from ..ops import Purpose
 from ..rules.penalties import Penalty, as_penalty
-from ..rules.schedules import Progress, Schedule
+from ..rules.schedules import Schedule
 from ..rules.schedules import schedule as schedule_named
 from ..rules.updates import Adam, Update, as_update
 from .batches import TrainingData, batch_bounds
 from .evaluation import Evaluation, evaluate, metric_of, spread
 from .history import History, Record
+from .scalars import rates, scalar_table
 from .settings import Order, Settings, check_batch_size, check_dtype
 from .stopping import EarlyStopping, Monitor
 
 Array = npt.NDArray[Any]
+#: Steps whose scalars are made in one go: a table takes little memory, however long the epoch.
+TABLE_ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -88,24 +90,10 @@ class TrainingState:
     order: Array | None = None
     seconds: float = 0.0
     stopped: str | None = None
-    _partial: list[float] = field(default_factory=list)
-    _memory: dict[str, list[Array]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._memory = {
-            name: [segment.view(vector) for segment in self.network.segments]
-            for name, vector in self.update_state.items()
-        }
+    _partial: dict[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"TrainingState({self.parameters!r}, {self.epoch} epochs, {self.steps} steps)"
-
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_memory": {}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.__post_init__()  # views do not survive pickling
 
     @property
     def key(self) -> tuple[int, int]:
@@ -129,10 +117,25 @@ class TrainingState:
 
     def rate_at(self, step: int) -> float:
         """Return the rate of the update that follows `step` others: the update's own times the schedule's factor."""
-        total = self.settings.epochs
-        per_epoch = self.settings.steps_per_epoch
-        progress = Progress(step, per_epoch, total * per_epoch if total and per_epoch else None)
-        return self.settings.update.rate * self.settings.schedule.factor(progress)
+        return float(rates(self.settings, step, 1)[0])
+
+    def scalar_table(self, first_step: int, count: int) -> Array:
+        """Return the scalars of the steps first_step, first_step + 1, ..., in the order of the program's.
+
+        Returns
+        -------
+        array (count, scalars) of float64
+        """
+        names = self._train_step(weighted=False).program.scalars
+        return scalar_table(self.network, self.settings, names, first_step, count, self.memory_since)
+
+    def _train_step(self, weighted: bool) -> Executable:
+        setting = Setting("train_step", self.settings.update, self.settings.penalty, weighted)
+        return executable(self.network, setting, self.settings.dtype)
+
+    @property
+    def _vectors(self) -> dict[str, Array]:
+        return vectors_of(self.parameters) | self.update_state
 
     def stop(self, reason: str = "callback") -> None:
         """Ask training to end after this epoch; for callbacks."""
@@ -174,44 +177,36 @@ class TrainingState:
         given = self.settings.weight_mean
         w, mean = check_weights(weights, len(X), 1.0 if given is None else given)
         places = check_places(rows, len(X))
-        batch = Source(X, y, None if w is None else w / mean).gather(slice(None), self.settings.dtype)
         rate = self.rate
-        total = (
-            self.settings.epochs
-            and self.settings.steps_per_epoch
-            and (self.settings.epochs * self.settings.steps_per_epoch)
-        )
+        total = (self.settings.epochs or 0) * (self.settings.steps_per_epoch or 0)
         if rate == 0 and total and self.steps >= total:
             raise SpecificationError(
                 where="schedule", expected="steps left", got=f"{self.steps} of {total} made, and a rate of 0",
                 remedy="start a new state with another schedule",
             )  # fmt: skip
-        with one_thread():
-            ops = ReferenceEngine(self.settings.dtype).ops
-            objective, loss, score, penalty, norm = self._update(ops, *batch, places)
-        metric = metric_of(self.network, score, spread(Source(X, y)))
-        if not math.isfinite(objective):
+        reported = self._update(Source(X, y, None if w is None else w / mean, places))
+        metric = metric_of(self.network, reported["score"], spread(Source(X, y)))
+        if not math.isfinite(reported["objective"]):
             raise DivergenceError(
-                where=f"step {self.steps}", expected="a finite loss", got=str(objective),
+                where=f"step {self.steps}", expected="a finite loss", got=str(reported["objective"]),
                 remedy=f"lower the rate ({rate:g}) and start from parameters of before",
             )  # fmt: skip
-        return StepResult(loss, metric, penalty, objective, norm, rate)
-
-    def _update(
-        self, ops: Vocabulary, X: Array, y: Array, weights: Array | None, rows: Array
-    ) -> tuple[float, float, float, float, float]:
-        """Make one update; return the objective, loss, score, penalty and norm of the gradient before it."""
-        update, rate, t = self.settings.update, self.rate, self.steps - self.memory_since + 1
-        training = Training(rows, self.key, dropout_probabilities(self.network))
-        computed, squared_norm = train_step(
-            ops, self.network, self.parameters, Batch(X, y, weights, training),
-            self.settings.penalty, [term.strength for term in self.settings.penalty.terms],
-            update, self._memory, {kind: update.scalars(t, rate, kind) for kind in (True, False)},
+        return StepResult(
+            reported["loss"], metric, reported.get("penalty", 0.0), reported["objective"], reported["gradient_norm"],
+            rate,
         )  # fmt: skip
+
+    def _update(self, batch: Source) -> dict[str, float]:
+        """Make one update on these rows; return what was seen before it."""
+        run = self._train_step(batch.weights is not None)
+        X, y, weights = batch.gather(slice(None), self.settings.dtype)
+        table = scalar_table(self.network, self.settings, run.program.scalars, self.steps, 1, self.memory_since)
+        given = dict(zip(run.program.scalars, table[0].tolist(), strict=True))
+        places = np.asarray(batch.places, np.int64)
+        given |= {layered("h", 0): X, "y": y, "w": weights, "rows": places, "key": self.key}
+        outputs = run.call(self._vectors, given)
         self.steps += 1
-        penalty = 0.0 if computed.penalty is None else float(computed.penalty[0])
-        loss, norm = float(computed.loss[0]), math.sqrt(float(squared_norm[0]))
-        return loss + penalty, loss, float(computed.score[0]), penalty, norm
+        return {name: float(value[0]) for name, value in outputs.items()}
 
     def order_of(self, epoch: int, rows: Array) -> Array:
         """Return the order in which an epoch (0, 1, ...) goes through the rows, by the seed and the epoch."""
@@ -235,7 +230,8 @@ class TrainingState:
         ----------
         data : TrainingData
         stop : callable
-            Asked after every batch; True leaves the epoch there, to be continued by the next call.
+            Asked between batches, some fifty times a second, and after the last one; True leaves the epoch there, to be
+            continued by the next call.
 
         Returns
         -------
@@ -245,27 +241,25 @@ class TrainingState:
         started = time.perf_counter()
         spent = self.seconds
         if self.order is None:
-            self.order, self._partial = self.order_of(self.epoch, data.rows), []
-        bounds = [
-            b for b in batch_bounds(len(self.order), self.settings.batch_size, self.network) if b[0] >= self.position
-        ]
-        done_before = self.position
+            self.order, self._partial = self.order_of(self.epoch, data.rows), {}
+        bounds = batch_bounds(len(self.order), self.settings.batch_size, self.network)
+        order = np.ascontiguousarray(self.order, np.int64)
+        run = self._train_step(data.source.weights is not None)
 
-        def after_batch(end: int) -> bool:
-            self.position = end
+        def progress() -> bool:
             self.seconds = spent + time.perf_counter() - started
             return stop()
 
-        engine = ReferenceEngine(self.settings.dtype)
-        totals = engine.run(self._update, data.source, self.order, bounds, after_batch)
-        previous = self._partial or [0.0] * len(totals.means)
-        done = done_before + totals.rows
-        self._partial = [
-            (p * done_before + m * totals.rows) / done for p, m in zip(previous, totals.means, strict=True)
-        ]
-        if not totals.finite:
+        finite = True
+        while finite and self.position < len(order):
+            at = int(np.searchsorted(bounds[:, 0], self.position))
+            totals = self._run(run, data.source, order, bounds[at : at + TABLE_ROWS], progress)
+            finite = totals.finite
+            if totals.stopped:
+                break
+        if not finite:
             return False
-        if self.position < len(self.order):
+        if self.position < len(order):
             return True
         theta = self.parameters
         if not (np.isfinite(theta.vector).all() and np.isfinite(theta.statistics).all()):
@@ -275,14 +269,34 @@ class TrainingState:
             validation = evaluate(self.network, theta, data.validation, data.validation_rows, data.validation_spread)
         else:
             validation = None
-        probe = validation or evaluate(self.network, theta, data.source, data.rows[: bounds[0][1] - bounds[0][0]], 0.0)
+        probe = validation or evaluate(self.network, theta, data.source, data.rows[: bounds[0, 1]], 0.0)
         if not math.isfinite(probe.loss):
             return False
         self._finish_epoch(data, validation, spent, started)
         return True
 
+    def _run(
+        self, run: Executable, source: Source, order: Array, bounds: Array, progress: Callable[[], bool]
+    ) -> EpochTotals:
+        """Run some batches of the epoch; counters and means move with them."""
+        first, begin, done_before = self.steps, int(bounds[0, 0]), self.position
+        table = scalar_table(self.network, self.settings, run.program.scalars, first, len(bounds), self.memory_since)
+
+        def poll(batches: int) -> bool:
+            self.steps, self.position = first + batches, int(bounds[batches - 1, 1])
+            return progress()
+
+        rows = order[begin : bounds[-1, 1]]
+        totals = run.run(self._vectors, source, rows, bounds - begin, table, self.key, poll)
+        before = self._partial or dict.fromkeys(totals.means, 0.0)
+        done = done_before + totals.rows
+        self._partial = {
+            name: (before[name] * done_before + mean * totals.rows) / done for name, mean in totals.means.items()
+        }
+        return totals
+
     def _finish_epoch(self, data: TrainingData, validation: Evaluation | None, spent: float, started: float) -> None:
-        objective, loss, score, penalty, norm = self._partial
+        seen = self._partial
         exact = None
         if self.settings.exact_train_loss:
             exact = evaluate(self.network, self.parameters, data.source, data.rows, data.spread)
@@ -293,9 +307,9 @@ class TrainingState:
             self.stopped = "patience"
         self.seconds = spent + time.perf_counter() - started
         self.history.append(Record(
-            epoch=self.epoch, steps=self.steps, rate=self.rate_at(self.steps - 1), train_loss=loss,
-            train_metric=metric_of(self.network, score, data.spread),
-            penalty=penalty, objective=objective, gradient_norm=norm,
+            epoch=self.epoch, steps=self.steps, rate=self.rate_at(self.steps - 1), train_loss=seen["loss"],
+            train_metric=metric_of(self.network, seen["score"], data.spread), penalty=seen.get("penalty", 0.0),
+            objective=seen["objective"], gradient_norm=seen["gradient_norm"],
             exact_train_loss=exact.loss if exact else None,
             validation_loss=validation.loss if validation else None,
             validation_metric=validation.metric if validation else None, seconds=self.seconds,

@@ -1,0 +1,64 @@
+"""The scalars of training that change from step to step, as an engine takes them: a row a step, a column a scalar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..network import Network
+from ..network.programs import constant_scalars, update_scalars
+from ..rules.schedules import Constant, Progress
+from .settings import Settings
+
+Array = npt.NDArray[Any]
+
+
+def rates(settings: Settings, first_step: int, count: int) -> Array:
+    """Return the rates of the updates number first_step, first_step + 1, ...: the update's own times the factor."""
+    if isinstance(settings.schedule, Constant):
+        return np.full(count, settings.update.rate, np.float64)
+    total, per_epoch = settings.epochs, settings.steps_per_epoch
+    total_steps = total * per_epoch if total and per_epoch else None
+    steps = range(first_step, first_step + count)
+    factors = [settings.schedule.factor(Progress(step, per_epoch, total_steps)) for step in steps]
+    return settings.update.rate * np.array(factors, np.float64)
+
+
+def scalar_table(
+    net: Network, settings: Settings, names: Sequence[str], first_step: int, count: int, memory_since: int
+) -> Array:
+    """Return the scalars of `count` steps.
+
+    Parameters
+    ----------
+    net, settings
+    names : sequence of str
+        The scalars of the program, in order.
+    first_step : int
+        Updates made before.
+    count : int
+    memory_since : int
+        Updates made when the update's memory was fresh.
+
+    Returns
+    -------
+    array (count, len(names)) of float64
+        The bits of a row depend on its step only, not on `first_step` and `count`.
+    """
+    t = np.arange(first_step + 1, first_step + 1 + count) - memory_since
+    rate = rates(settings, first_step, count)
+    if count == 1:  # NumPy may take another way to a power for one number than for several, which have to agree
+        t, rate = t.repeat(2), rate.repeat(2)
+    if settings.update.takes_arrays:
+        moving = update_scalars(settings.update, t, rate)
+    else:
+        steps = [update_scalars(settings.update, int(i), float(alpha)) for i, alpha in zip(t, rate, strict=True)]
+        moving = {name: [step[name] for step in steps] for name in steps[0]}
+    constant = constant_scalars(net, settings.penalty)
+    table = np.empty((len(t), len(names)))
+    for column, name in enumerate(names):
+        table[:, column] = moving[name] if name in moving else constant[name]
+    return table[:count]
