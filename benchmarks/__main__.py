@@ -1,78 +1,95 @@
-"""Time an epoch of every case for every peer: ``make bench``."""
+"""Time training steps of every case for every peer: ``make bench``, or ``python -m benchmarks``.
+
+Each number of threads is measured in a process of its own. Without options all cases are measured on one thread and on
+all cores, and the figures are kept in benchmarks/results/DATE.json.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
-import platform
-import statistics
+import subprocess
 import sys
-import time
+import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from .child import add_selection, environment
+from .report import table, target_lines, targets
 
-from .cases import CASES, Case
-from .peers import OWN_START, SAME_LOSS
-
-ROUNDS = 7
+ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
 
 
-def measure(case: Case) -> dict[str, Any]:
-    """Return microseconds a step of every peer, taken in turn in each round, as medians."""
-    X, y = case.data()
-    epochs = {name: make(case, X, y) for name, make in (SAME_LOSS | OWN_START).items()}
-    losses = {name: epoch() for name, epoch in epochs.items()}  # also warms up
-    for name in SAME_LOSS:
-        difference = abs(losses[name] - losses["layerwise"]) / abs(losses["layerwise"])
-        if not difference < 1e-4:
-            sys.exit(f"{case.name}: {name} computes another loss, {losses[name]} against {losses['layerwise']}")
-    times: dict[str, list[float]] = {name: [] for name in epochs}
-    for _ in range(ROUNDS):
-        for name, epoch in epochs.items():
-            started = time.perf_counter()
-            epoch()
-            times[name].append((time.perf_counter() - started) / case.steps * 1e6)
-    return {"case": case.name, "us_per_step": {name: statistics.median(t) for name, t in times.items()}}
+def main() -> int:
+    """Measure, print tables and targets, and keep the figures."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Layerwise beside its peers.")
+    add_selection(parser)
+    parser.add_argument("--threads", type=int, metavar="N", help="only on so many threads (one, then all cores)")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="where to keep the figures (by default results/DATE.json, if all is measured)",
+    )
+    options = parser.parse_args()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if options.rounds < 1 or not 1 <= (options.threads or 1) <= cores:
+        parser.error(f"--rounds is at least 1, --threads from 1 to {cores}")
+    counts = [options.threads] if options.threads else sorted({1, cores})
+    runs = []
+    for threads in counts:
+        run = measured(threads, options)
+        if run is None:
+            return 1
+        runs.append(run)
+        print("\n".join(table(run)), end="\n\n", flush=True)
+    found = targets(runs[-1])
+    print(f"Targets, on {counts[-1]} thread{'s' * (counts[-1] > 1)}:")
+    print("\n".join(target_lines(found)))
+    keep(runs, found, options)
+    return 0
 
 
-def machine() -> dict[str, Any]:
-    """Describe where the figures come from."""
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = [
-            line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        model = lines[0] if lines else model
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"processor": model, "cores": cores, "python": platform.python_version(), "numpy": np.__version__}
+def measured(threads: int, options: argparse.Namespace) -> dict[str, Any] | None:
+    """Return what a child process measures on so many threads; None if it fails, having said why."""
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "run.json"
+        command = [sys.executable, "-m", "benchmarks.child", "--threads", str(threads), "--out", str(out)]
+        command += ["--rounds", str(options.rounds), "--peers", options.peers]
+        command += [f"--case={text}" for text in options.case]
+        print(f"{threads} thread{'s' * (threads > 1)}:", file=sys.stderr, flush=True)
+        done = subprocess.run(command, env=os.environ | environment(threads) | {"PYTHONPATH": path}, check=False)
+        if done.returncode:
+            return None
+        document: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+        return document
 
 
-def main() -> None:
-    """Measure, print a table, and keep the figures."""
-    rows = []
-    names = [*SAME_LOSS, *OWN_START]
-    print(f"{'microseconds a step (medians)':34}" + "".join(f"{name:>14}" for name in names) + "   peer / layerwise")
-    for case in CASES:
-        row = measure(case)
-        rows.append(row)
-        own = row["us_per_step"]["layerwise"]
-        ratios = ", ".join(f"{name} {row['us_per_step'][name] / own:.2f}x" for name in names[1:])
-        print(
-            f"{row['case']:34}" + "".join(f"{row['us_per_step'][name]:14.1f}" for name in names) + f"   {ratios}",
-            flush=True,
-        )
-    RESULTS.mkdir(exist_ok=True)
+def keep(runs: list[dict[str, Any]], found: list[dict[str, Any]], options: argparse.Namespace) -> None:
+    """Write the figures: to the file asked for, or to the day's file if everything was measured."""
+    whole = not (options.case or options.peers or options.threads)
+    if not (options.json or whole):
+        return
     when = datetime.now(UTC)
-    path = RESULTS / f"{when:%Y-%m-%d}.json"
-    document = {"when": when.isoformat(timespec="seconds"), "engine": "reference", "machine": machine(), "cases": rows}
-    path.write_text(json.dumps(document, indent=1) + "\n")
-    print(f"kept in {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
+    path = options.json or RESULTS / f"{when:%Y-%m-%d}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {"when": when.isoformat(timespec="seconds"), "rounds": options.rounds, "targets": found, "runs": runs}
+    path.write_text(json.dumps(rounded(document), indent=1) + "\n", encoding="utf-8")
+    print(f"kept in {os.path.relpath(path)}")
+
+
+def rounded(value: Any) -> Any:
+    """Return the same with every float cut to five digits, so that a file can be read."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return float(f"{value:.5g}") if isinstance(value, float) else value
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
