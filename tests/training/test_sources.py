@@ -122,7 +122,7 @@ def test_prediction_in_pieces(monkeypatch):
     X, y = PIXELS / 255, CODES
     model = lw.fit(net, X, y, epochs=2, dtype="float64")
     whole, result = model.predict(X), model.evaluate(X, y)
-    monkeypatch.setattr("layerwise.training.evaluation.PIECE", 4)  # 29 rows: the last piece has a single one
+    monkeypatch.setattr("layerwise.network.specification.PIECE", 4)  # 29 rows: the last piece has a single one
     np.testing.assert_allclose(model.predict(X), whole, rtol=0, atol=1e-14)
     assert model.evaluate(X, y).loss == pytest.approx(result.loss, rel=1e-13)
     assert model.evaluate(X, y).metric == pytest.approx(result.metric, rel=1e-13)
@@ -135,7 +135,7 @@ def test_r2_is_that_of_all_rows_not_of_pieces(monkeypatch):
     residual = ((model.predict(X) - y) ** 2).sum()
     expected = 1 - residual / ((y - y.mean(axis=0)) ** 2).sum()
     assert model.evaluate(X, y).metric == pytest.approx(expected, rel=1e-12)
-    monkeypatch.setattr("layerwise.training.evaluation.PIECE", 4)
+    monkeypatch.setattr("layerwise.network.specification.PIECE", 4)
     assert model.evaluate(X, y).metric == pytest.approx(expected, rel=1e-12)
     assert model.evaluate(X, y).loss == pytest.approx(residual / 2 / 29, rel=1e-12)
     assert np.isnan(model.evaluate(X[:1], y[:1]).metric)  # one row has no spread

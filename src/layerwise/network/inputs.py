@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, SpecificationError, check_number
-from ..sparse import SparseRows
+from ..ops.sparse import SparseRows
 
 if TYPE_CHECKING:
     from .parameters import Parameters
@@ -49,9 +49,10 @@ def _check_finite_entries(rows: SparseRows, where: str) -> None:
     for start in range(0, len(rows.values), CHUNK):
         finite = np.isfinite(rows.values[start : start + CHUNK])
         if not finite.all():
-            row, column = rows.place(start + int(np.argmin(finite)))
+            entry = start + int(np.argmin(finite))
+            row, column = rows.place(entry)
             raise InputError(
-                where=where, expected="finite numbers", got=f"{rows.values[start + int(np.argmin(finite))]} in row {row}, column {column}",
+                where=where, expected="finite numbers", got=f"{rows.values[entry]} in row {row}, column {column}",
                 remedy="remove the row or fill in the value",
             )  # fmt: skip
 

@@ -16,7 +16,7 @@ from ..rules.penalties import Penalty
 from ..rules.updates import SGD, Update
 from .parameters import Parameters
 from .propagation import Gradients, Training, Values, dropout_probabilities
-from .specification import PIECE, Network, Segment
+from .specification import Network, Segment
 from .steps import (
     Batch,
     Computed,
@@ -128,9 +128,9 @@ def predict(net: Network, theta: Parameters, X: Array) -> Array:
     run = executable(net, PREDICT, dtype)
     vectors = vectors_of(theta)
     pieces = []
-    for start in range(0, len(X), PIECE):
+    for start in range(0, len(X), net.piece):
         with np.errstate(over="ignore"):  # too large for float32 becomes infinite
-            piece = np.ascontiguousarray(X[start : start + PIECE], dtype)
+            piece = np.ascontiguousarray(X[start : start + net.piece], dtype)
         pieces.append(run.call(vectors, {layered("h", 0): piece})["f"])
     return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Rows computed in one go outside training: a fixed number, so that results do not depend on the machine.
 PIECE: Final = 2048
+#: Entries of X computed in one go, for very wide rows.
+PIECE_ENTRIES: Final = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,11 @@ class Network:
         return self.statistic_segments[-1].stop if self.statistic_segments else 0
 
     @property
+    def piece(self) -> int:
+        """Rows computed in one go outside training, whatever the machine."""
+        return min(PIECE, max(1, PIECE_ENTRIES // self.inputs))
+
+    @property
     def normalises(self) -> bool:
         """Whether any layer has batch normalisation."""
         return bool(self.statistic_segments)
@@ -224,7 +231,7 @@ class Network:
         from .programs import predict
 
         check_parameters(theta, self)
-        return predict(self, theta, check_inputs(X, self))
+        return predict(self, theta, check_inputs(X, self, sparse=True))
 
     def trace(
         self, theta: Parameters, X: Any, y: Any, penalty: Penalty | None = None, weights: Any = None,

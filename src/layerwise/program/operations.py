@@ -126,7 +126,7 @@ def _write(operations: list[Operation], step: Step, program: Program, shapes: di
     for i in range(len(operations) - 1, -1, -1):
         made = operations[i]
         if value in made.results:
-            if made.kind == "map" and once and value not in made.writes and shapes[value] == shapes[target]:
+            if made.kind == "map" and once and _may_write(made, value) and shapes[value] == shapes[target]:
                 operations[i] = replace(made, writes=made.writes | {value: target})
                 return
             break
@@ -137,6 +137,10 @@ def _write(operations: list[Operation], step: Step, program: Program, shapes: di
     operations.append(
         Operation("map", (value,), (name,), shapes[target], {"formula": _same}, writes={name: target})
     )  # fmt: skip
+
+
+def _may_write(made: Operation, value: str) -> bool:
+    return value not in made.writes and value not in made.summed
 
 
 def _with_biases(operations: list[Operation], program: Program, shapes: dict[str, Shape]) -> list[Operation]:

@@ -1,9 +1,10 @@
 """Phases: which operations of a program run together, block of rows by block of rows.
 
-An operation follows the rows of a batch, or the rows of a matrix of fixed size such as W, or belongs to no rows (vectors
-and numbers). Operations that follow the same rows, and read from each other only what belongs to those rows, form one
-phase: an engine takes a block of rows through all of it while its values are still in the cache. A value that is needed
-whole (an operand of a product, a mean over the batch) ends a phase. Phases of one level do not depend on each other.
+An operation follows the rows of a batch, or the rows of a matrix of fixed size such as W, or belongs to no rows
+(vectors and numbers). Operations that follow the same rows, and read from each other only what belongs to those rows,
+form one phase: an engine takes a block of rows through all of it while its values are still in the cache. A value that
+is needed whole (an operand of a product, a mean over the batch) ends a phase. Phases of one level do not depend on each
+other.
 """
 
 from __future__ import annotations
@@ -85,10 +86,8 @@ def schedule(program: Program) -> Schedule:
     centred: h (n, 3); W (2, 3)
       for each block of rows:
         v2 = W h
-      once:
-        v5 = (sum_t v2) / n
       for each block of rows:
-        z = v2 - v5
+        z = v2 - (sum_t v2) / n
     """
     operations, shapes = operations_of(program)
     operations, aliases = _without_views(operations, program, shapes)
@@ -131,7 +130,7 @@ def follows_rows(operation: Operation, place: int, shapes: dict[str, Shape]) -> 
         case "grouped_matmul":
             return place == 0
         case "map":
-            return space_of(operation.shape) is None or shape[:1] == operation.shape[:1] and len(shape) == 2
+            return space_of(operation.shape) is None or (shape[:1] == operation.shape[:1] and len(shape) == 2)
         case _:
             return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,6 @@ import numpy.typing as npt
 from ..engines import Source
 from ..network import Network, Parameters
 from ..network.programs import Setting, executable, vectors_of
-from ..network.specification import PIECE
 
 Array = npt.NDArray[Any]
 
@@ -38,11 +38,23 @@ def evaluate(
     target_spread : float, optional
         The `spread` of their targets, if it is known already.
     """
+    evaluation = evaluate_until(net, theta, source, rows, target_spread, lambda: False)
+    assert evaluation is not None
+    return evaluation
+
+
+def evaluate_until(
+    net: Network, theta: Parameters, source: Source, rows: Array | None, target_spread: float | None,
+    stop: Callable[[], bool],
+) -> Evaluation | None:  # fmt: skip
+    """Do what `evaluate` does, asking `stop` now and then; return None if that ended it early."""
     order = np.arange(len(source)) if rows is None else np.ascontiguousarray(rows, np.int64)
     run = executable(net, Setting("evaluate", weighted=source.weights is not None), theta.vector.dtype)
-    starts = np.arange(0, len(order), PIECE)
-    bounds = np.stack([starts, np.minimum(starts + PIECE, len(order))], axis=1)
-    totals = run.run(vectors_of(theta), source, order, bounds, np.empty((1, 0)), (0, 0), lambda batches: False)
+    starts = np.arange(0, len(order), net.piece)
+    bounds = np.stack([starts, np.minimum(starts + net.piece, len(order))], axis=1)
+    totals = run.run(vectors_of(theta), source, order, bounds, np.empty((1, 0)), (0, 0), lambda batches: stop())
+    if totals.stopped and totals.rows < len(order):
+        return None
     if not totals.means or not totals.finite:
         return Evaluation(float("nan"), float("nan"))
     loss, score = totals.means["loss"], totals.means["score"]

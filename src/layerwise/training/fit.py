@@ -74,7 +74,7 @@ class Model:
 
         Weights are divided by `weight_mean`: by default their own mean.
         """
-        X = check_inputs(X, self.network)
+        X = check_inputs(X, self.network, sparse=True)
         w, mean = check_weights(weights, len(X), weight_mean)
         source = Source(X, check_targets(y, self.network, len(X)), None if w is None else w / mean)
         return evaluate(self.network, self.parameters, source)
@@ -98,7 +98,7 @@ def fit(
     Parameters
     ----------
     net : Network
-    X : array (n, inputs)
+    X : array or sparse matrix (n, inputs)
         Any numeric type; converted batch by batch, never copied whole.
     y : array (n,) of class codes, or (n, outputs)
     update : str or Update
@@ -160,7 +160,7 @@ def fit(
     """
     check_number("epochs", epochs, at_least=1, whole=True)
     check_batch_size(batch_size)
-    X = check_inputs(X, net)
+    X = check_inputs(X, net, sparse=True)
     y = check_targets(y, net, len(X))
     w, _ = check_weights(weights, len(X), weight_mean)
     rows, validation_rows = _split(net, y, validation, seed)
@@ -227,13 +227,16 @@ def train(
                 state.stopped = "interrupted"
                 if not np.isfinite(state.parameters.vector).all():  # the last batch has just spoilt them
                     state.return_to(last_finite)
+    if state.position == 0 and not callbacks:  # which might have changed the parameters
+        return _model(state, restore_best, last_finite)
     return _model(state, restore_best)
 
 
-def _model(state: TrainingState, restore_best: bool) -> Model:
+def _model(state: TrainingState, restore_best: bool, spare: Parameters | None = None) -> Model:
+    """Return the model that belongs to the state; `spare` is a copy of the parameters that it may keep."""
     best = state.best if restore_best else None
-    parameters = state.parameters if best is None else best
-    return Model(state.network, parameters.copy(), state.history, state)
+    parameters = best.copy() if best is not None else state.parameters.copy() if spare is None else spare
+    return Model(state.network, parameters, state.history, state)
 
 
 def _likely_causes(state: TrainingState, data: TrainingData) -> str:
@@ -290,7 +293,7 @@ def _validation_source(net: Network, validation: Any, weight_mean: float | Liter
             where="validation", expected="(X, y) or (X, y, weights)", got=f"{len(validation)} arrays",
             remedy="give two or three",
         )  # fmt: skip
-    X = check_inputs(validation[0], net, "validation X")
+    X = check_inputs(validation[0], net, "validation X", sparse=True)
     y = check_targets(validation[1], net, len(X), "validation y")
     w, mean = check_weights(
         validation[2] if len(validation) == 3 else None, len(X), _own_mean(weight_mean), "validation weights"

@@ -23,7 +23,7 @@ from ..rules.schedules import Schedule
 from ..rules.schedules import schedule as schedule_named
 from ..rules.updates import Adam, Update, as_update
 from .batches import TrainingData, batch_bounds
-from .evaluation import Evaluation, evaluate, metric_of, spread
+from .evaluation import Evaluation, evaluate, evaluate_until, metric_of, spread
 from .history import History, Record
 from .scalars import rates, scalar_table
 from .settings import Order, Settings, check_batch_size, check_dtype
@@ -171,7 +171,7 @@ class TrainingState:
         >>> state.step([[0.0, 1.0]], [1]).loss < before
         True
         """
-        X = check_inputs(X, self.network)
+        X = check_inputs(X, self.network, sparse=True)
         y = check_targets(y, self.network, len(X))
         check_rows_for_normalisation(self.network, len(X))
         given = self.settings.weight_mean
@@ -230,8 +230,8 @@ class TrainingState:
         ----------
         data : TrainingData
         stop : callable
-            Asked between batches, some fifty times a second, and after the last one; True leaves the epoch there, to be
-            continued by the next call.
+            Asked between batches, some fifty times a second, and after the last one; True leaves the epoch there, or
+            before its validation, to be continued by the next call.
 
         Returns
         -------
@@ -265,10 +265,13 @@ class TrainingState:
         if not (np.isfinite(theta.vector).all() and np.isfinite(theta.statistics).all()):
             return False
         # The last update may have spoilt theta although its own loss, taken before it, was finite: look once more.
+        validation = None
         if data.validation is not None:
-            validation = evaluate(self.network, theta, data.validation, data.validation_rows, data.validation_spread)
-        else:
-            validation = None
+            validation = evaluate_until(
+                self.network, theta, data.validation, data.validation_rows, data.validation_spread, stop
+            )
+            if validation is None:
+                return True  # the next call begins with it
         probe = validation or evaluate(self.network, theta, data.source, data.rows[: bounds[0, 1]], 0.0)
         if not math.isfinite(probe.loss):
             return False

@@ -13,7 +13,8 @@ from ...ops import Expression
 #: The order of `Primitive` in core/kernels.hpp.
 PRIMITIVES: Final = (
     "add", "subtract", "multiply", "divide", "max", "min", "less", "where", "abs", "sqrt", "exp", "expm1", "log",
-    "log1p", "tanh", "cos", "erf", "copy", "multiply_add", "multiply_subtract", "subtract_product", "sum", "sum_product",
+    "log1p", "tanh", "cos", "erf", "copy", "multiply_add", "multiply_subtract", "subtract_product", "sum",
+    "sum_product",
 )  # fmt: skip
 MOST_OPERANDS: Final = 60
 MOST_CONSTANTS: Final = 120
@@ -67,7 +68,7 @@ def assemble(
     places = {operands[name]: i for i, name in enumerate(formula.inputs) if name in operands}
     constants = list(dict.fromkeys(i for i, step in enumerate(steps) if step[0] == "constant"))
     nodes = _nodes(formula, outputs)
-    fixed = {step: place for step, place in places.items()}
+    fixed = dict(places)
     fixed |= {step: len(formula.inputs) + i for i, step in enumerate(constants)}
     assembler = _Assembler(nodes, outputs, overwritten, summed, fixed, len(formula.inputs) + len(constants))
     code = Bytecode(tuple(float(steps[i][1]) for i in constants), *assembler.assembled())
@@ -76,7 +77,8 @@ def assemble(
         or len(outputs) > MOST_OPERANDS
     ):  # fmt: skip
         raise SpecificationError(
-            where="formula", expected=f"at most {MOST_OPERANDS} operands and {MOST_CONSTANTS} constants and values at once",
+            where="formula",
+            expected=f"at most {MOST_OPERANDS} operands and {MOST_CONSTANTS} constants and values at once",
             got=f"{len(formula.inputs)}, {len(constants)} and {code.temporaries}", remedy="cut the formula into parts",
         )  # fmt: skip
     return code

@@ -121,7 +121,7 @@ class _Encoder:
         symbolic, rows, columns = dimensions(shape)
         return (0, columns, 1) if role in INTEGERS and not symbolic else (int(symbolic), rows, columns)
 
-    # --- values: where each is kept ------------------------------------------------------------------------------------
+    # --- values: where each is kept -----------------------------------------------------------------------------------
 
     def _value(self, name: str, storage: str, index: int = 0, start: int = 0) -> None:
         symbolic, rows, columns = dimensions(self.plan.shapes[name])
@@ -175,7 +175,7 @@ class _Encoder:
             stored.append((phase, slots, list(phase.operations)))
         return stored
 
-    # --- operations ----------------------------------------------------------------------------------------------------
+    # --- operations ---------------------------------------------------------------------------------------------------
 
     def _phase(self, stored: tuple[Phase, list[int], list[Operation]]) -> list[int]:
         phase, slots, operations = stored

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...errors import InputError, SpecificationError
+from ...ops.sparse import SparseRows
 from ...program import Program
-from ...sparse import SparseRows
 from .. import interface as engine_interface
 from ..checks import check_dtype, check_given, check_run, check_vectors
 from ..interface import Array, Engine, EpochTotals, Executable, Source
@@ -58,7 +58,7 @@ class NativeExecutable(Executable):
         self._given = [buffers[name] for name in self.encoded.given]
 
     def _loaded(self) -> int:
-        """Return the library's handle; a child of a fork loads its own, as its parent's may be in the middle of a run."""
+        """Return the library's handle; a child of a fork loads its own, as its parent's may be in mid-run."""
         if self._generation != _generation:
             self._handle = load_plan(self.encoded.code, self.encoded.constants, self.code_path, self.program.name)
             weakref.finalize(self, _unload, self._handle, _generation)
@@ -212,7 +212,7 @@ def _refused(where: str, message: Any) -> SpecificationError | InputError:
 
 
 def _is_known(array: Array | SparseRows) -> bool:
-    return isinstance(array, SparseRows) or _number(array.dtype) in NUMBERS and array.dtype.isnative
+    return isinstance(array, SparseRows) or (_number(array.dtype) in NUMBERS and array.dtype.isnative)
 
 
 def _number(dtype: np.dtype[Any]) -> str:
