@@ -84,8 +84,8 @@ def test_predict_evaluate_and_update(name, reference):
     assert np.array_equal(net.program("predict").run(NumpyOps(), given)["f"], net.predict(theta, X))
     trace = net.trace(theta, X, y)
     evaluated = net.program("evaluate").run(NumpyOps(), given)
-    assert np.isclose(evaluated["loss"][0], trace.loss, rtol=1e-14)
-    assert list(evaluated) == ["loss", "score"]
+    assert np.isclose(evaluated["loss_sum"][0] / len(trace.losses), trace.loss, rtol=1e-14)
+    assert list(evaluated) == ["loss_sum", "score_sum"]
     before, gradient = theta.copy(), np.arange(net.n_parameters, dtype=float)
     grads = lw.Parameters(net, gradient)
     given |= {f"grad_{s.name}^({s.k})": getattr(grads, s.name)[s.k] for s in net.segments} | {"rate": 0.5}

@@ -95,7 +95,7 @@ class Executable(ABC):
         """Run the program on each batch of rows ``order[start:end]``, one after the other.
 
         Features, targets, weights and rows come from the source, by the roles of the program's buffers. Each output
-        has to be a mean over the batch's rows, of shape (1,).
+        has to be a mean over the batch's rows (or a sum, if ``program.sums``), of shape (1,).
 
         Parameters
         ----------
@@ -157,6 +157,11 @@ class Engine(ABC):
     """
 
     name: str
+
+    @property
+    def variant(self) -> str:
+        """What else decides which machine code runs; programs are loaded anew when it changes."""
+        return ""
 
     @abstractmethod
     def load(self, program: Program, dtype: npt.DTypeLike) -> Executable:

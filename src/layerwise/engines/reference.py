@@ -89,7 +89,8 @@ class ReferenceExecutable(Executable):
                 given = self._gathered(source, rows, scalars, (key[0], key[1] + i))
                 outputs = self.program.run(self.ops, views | given)
                 numbers = {name: float(value[0]) for name, value in outputs.items()}
-                sums = {name: total + len(rows) * numbers[name] for name, total in sums.items()}
+                counts = 1 if self.program.sums else len(rows)
+                sums = {name: total + counts * numbers[name] for name, total in sums.items()}
                 totals.batches += 1
                 totals.rows += len(rows)
                 totals.finite = math.isfinite(next(iter(numbers.values()), 0.0))

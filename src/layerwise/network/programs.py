@@ -107,7 +107,7 @@ def record(net: Network, setting: Setting) -> Program:
     if key not in net.made:
         recorder = Recorder()
         outputs = RECORDERS[setting.name](recorder, net, setting)
-        net.made[key] = recorder.program(setting.name, outputs)
+        net.made[key] = recorder.program(setting.name, outputs, sums=setting.name == "evaluate")
     program: Program = net.made[key]
     return program
 
@@ -115,7 +115,7 @@ def record(net: Network, setting: Setting) -> Program:
 def executable(net: Network, setting: Setting, dtype: npt.DTypeLike) -> Executable:
     """Return a program of the network, made ready by the engine of the moment when it is first asked for."""
     chosen = engine()
-    key = chosen.name, np.dtype(dtype).char, setting.key
+    key = chosen.name, chosen.variant, np.dtype(dtype).char, setting.key
     if key not in net.made:
         net.made[key] = chosen.load(record(net, setting), dtype)
     loaded: Executable = net.made[key]
@@ -209,7 +209,7 @@ def _evaluate(recorder: Recorder, net: Network, setting: Setting) -> dict[str, A
     X, theta = _features(recorder, net), _theta(recorder, net)
     values, loss, score = evaluate_step(recorder, net, theta, _batch(recorder, net, setting, X))
     _label(recorder, values)
-    return {"loss": loss, "score": score}
+    return {"loss_sum": loss, "score_sum": score}
 
 
 def _predict(recorder: Recorder, net: Network, setting: Setting) -> dict[str, Any]:

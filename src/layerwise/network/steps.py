@@ -136,10 +136,11 @@ def train_step(
 
 
 def evaluate_step(ops: Vocabulary, net: Network, theta: Any, batch: Batch) -> tuple[Values, Operand, Operand]:
-    """The values of prediction, and the means over the rows of weighted losses and of scores.  -> ..., (1,), (1,)"""
+    """The values of prediction, and the sums over the rows of weighted losses and of scores.  -> ..., (1,), (1,)"""
     values = forward(ops, net, theta, batch.X)
-    loss, _ = batch_losses(ops, net, values, batch)
-    return values, loss, batch_score(ops, net, values, batch)
+    losses = net.output.losses(ops, values.a[net.L + 1], batch.y)
+    counted = losses if batch.weights is None else ops.multiply(losses, batch.weights)
+    return values, ops.sum_rows(counted), ops.sum_rows(net.output.scores(ops, values.a[net.L + 1], batch.y))
 
 
 def predict_step(ops: Vocabulary, net: Network, theta: Any, X: Operand) -> Values:

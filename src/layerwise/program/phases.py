@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .fusion import joined_maps
 from .operations import Operation, operations_of
@@ -241,7 +241,11 @@ def _without_views(
     buffers = {buffer.name for buffer in program.buffers}
     aliases: dict[str, str] = {}
     kept = []
-    for operation in operations:
+    for viewing in operations:
+        # A view of the same shape is the value itself.
+        operands = tuple(aliases[o] if o in aliases and shapes[o] == shapes[aliases[o]] else o
+                         for o in map(str, viewing.operands))  # fmt: skip
+        operation = replace(viewing, operands=operands)
         if operation.kind not in ("split_columns", "join_columns"):
             kept.append(operation)
             continue

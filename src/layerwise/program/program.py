@@ -113,12 +113,16 @@ class Program:
     steps : tuple of Step
     outputs : tuple of (name, value)
         What it returns: each name with the result it stands for.
+    sums : bool
+        Whether the outputs are sums over the rows and not means: where batches are put together, sums of whole numbers
+        stay whole.
     """
 
     name: str
     buffers: tuple[Buffer, ...]
     steps: tuple[Step, ...]
     outputs: tuple[tuple[str, str], ...]
+    sums: bool = False
 
     @cached_property
     def scalars(self) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ class Recorder(Vocabulary):
         if isinstance(operand, Recorded):
             self._labels.setdefault(operand.number, name)
 
-    def program(self, name: str, outputs: dict[str, Operand]) -> Program:
+    def program(self, name: str, outputs: dict[str, Operand], sums: bool = False) -> Program:
         """Return what was recorded, without the steps that nothing needs.
 
         Parameters
@@ -63,6 +63,8 @@ class Recorder(Vocabulary):
         name : str
         outputs : dict of str to operand
             What the program returns, beside what it writes.
+        sums : bool
+            Whether they are sums over the rows, and not means.
         """
         for output, operand in outputs.items():
             self.label(operand, output)
@@ -80,7 +82,8 @@ class Recorder(Vocabulary):
             for operation, operands, attributes, results, shape in reversed(live)
         )  # fmt: skip
         buffers = tuple(buffer for number, buffer in self._buffers.items() if number in needed)
-        return Program(name, buffers, steps, tuple((o, names[operand.number]) for o, operand in outputs.items()))
+        returned = tuple((output, names[operand.number]) for output, operand in outputs.items())
+        return Program(name, buffers, steps, returned, sums)
 
     def _names(self) -> dict[int, str]:
         """Give every value a name of its own: its label, or a number."""
@@ -212,15 +215,18 @@ def _vector(operation: str, x: Operand) -> int | str:
 
 def _times(rows: int | str, k: int) -> int | str:
     """Multiply a number of rows, which may be "n", "2n", ..."""
-    return rows * k if isinstance(rows, int) else f"{int(rows[:-1] or 1) * k}n"
+    return rows * k if isinstance(rows, int) else _multiple(int(rows[:-1] or 1) * k)
 
 
 def _over(rows: int | str, k: int) -> int | str:
     """Divide a number of rows, which must be a multiple."""
-    multiplier = rows if isinstance(rows, int) else int(rows[:-1] or 1)
-    _agree("join_columns", multiplier % k, 0)
-    multiplier //= k
-    return multiplier if isinstance(rows, int) else "n" if multiplier == 1 else f"{multiplier}n"
+    times = rows if isinstance(rows, int) else int(rows[:-1] or 1)
+    _agree("join_columns", times % k, 0)
+    return times // k if isinstance(rows, int) else _multiple(times // k)
+
+
+def _multiple(times: int) -> str:
+    return "n" if times == 1 else f"{times}n"
 
 
 def _agree(operation: str, first: object, second: object) -> None:

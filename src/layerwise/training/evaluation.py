@@ -57,7 +57,7 @@ def evaluate_until(
         return None
     if not totals.means or not totals.finite:
         return Evaluation(float("nan"), float("nan"))
-    loss, score = totals.means["loss"], totals.means["score"]
+    loss, score = totals.means["loss_sum"], totals.means["score_sum"]
     return Evaluation(loss, metric_of(net, score, spread(source, order) if target_spread is None else target_spread))
 
 

@@ -104,6 +104,7 @@ class NativeExecutable(Executable):
         epoch = interface.Epoch(
             ctypes.addressof(addresses), described, order.ctypes.data, bounds.ctypes.data, len(bounds),
             rows.ctypes.data, len(rows), key[0], key[1] + first, engine_interface.POLL_SECONDS, threads(),
+            int(self.program.sums),
         )  # fmt: skip
         done = np.zeros(3, np.int64)
         message = ctypes.create_string_buffer(interface.MESSAGE)
@@ -258,6 +259,11 @@ class NativeEngine(Engine):
     """Runs programs in the compiled library."""
 
     name = "native"
+
+    @property
+    def variant(self) -> str:
+        """The instruction set."""
+        return code_path()
 
     def load(self, program: Program, dtype: npt.DTypeLike) -> Executable:
         return NativeExecutable(program, dtype, code_path())

@@ -42,7 +42,7 @@ class Epoch(ctypes.Structure):
     _fields_ = [
         ("vectors", _pointer), ("source", Source), ("order", _pointer), ("bounds", _pointer), ("batches", _index),
         ("table", _pointer), ("table_rows", _index), ("seed", ctypes.c_uint64), ("first_step", ctypes.c_uint64),
-        ("seconds", ctypes.c_double), ("threads", ctypes.c_int),
+        ("seconds", ctypes.c_double), ("threads", ctypes.c_int), ("sums", ctypes.c_int),
     ]  # fmt: skip
 
 

@@ -75,6 +75,7 @@ def _number(loaded: ctypes.CDLL, name: str) -> int:
     return int(function())
 
 
+@cache
 def code_paths() -> tuple[str, ...]:
     """Return the instruction sets that library and processor both have, best first; none without a library."""
     loaded = library()

@@ -189,11 +189,11 @@ template <class T> void Executor<T>::lay_out(Index n, int threads) {
             size += rounded(laid.panel_rows * columns, bytes);
         }
         laid.cost = 0;
-        laid.first_sum = sums;
+        laid.first_sum.clear();
         for (const Operation& op : phase.operations) {
             laid.cost += cost_of(op, phase, n);
-            if (phase.has_sums)
-                for (const int s : op.sums) sums += s >= 0 ? laid.panels : 0;
+            laid.first_sum.push_back(sums);
+            for (const int s : op.sums) sums += s >= 0 ? laid.panels : 0;
         }
     }
     partial_sums_ = static_cast<T*>(sums_memory_.of(static_cast<std::size_t>((sums + 1) * bytes)));
@@ -207,18 +207,6 @@ template <class T> void Executor<T>::lay_out(Index n, int threads) {
     }
     laid_rows_ = n;
     laid_threads_ = threads;
-}
-
-template <class T> T* Executor<T>::whole(int v, const Rows& rows) const {
-    const Value& value = plan_.values[static_cast<std::size_t>(v)];
-    if (value.storage == Storage::slot) return scratch_[static_cast<std::size_t>(rows.thread)] + rows.laid->slot_offset[static_cast<std::size_t>(value.index)];
-    return base_[static_cast<std::size_t>(v)];
-}
-
-template <class T> T* Executor<T>::present(int v, const Rows& rows) const {
-    const Value& value = plan_.values[static_cast<std::size_t>(v)];
-    if (value.storage == Storage::slot) return scratch_[static_cast<std::size_t>(rows.thread)] + rows.laid->slot_offset[static_cast<std::size_t>(value.index)];
-    return base_[static_cast<std::size_t>(v)] + rows.first * factor(value) * value.columns;
 }
 
 template <class T> const Index* Executor<T>::codes(int v, const Rows& rows) const {
@@ -318,7 +306,7 @@ template <class T> Totals Executor<T>::run(const Epoch& epoch, double* sums) {
         execute(team);
         if (wrong_code_) throw PlanError("a class code or column is out of range");
         for (std::size_t o = 0; o < plan_.outputs.size(); ++o)
-            sums[o] += static_cast<double>(last - first) * static_cast<double>(*base_[static_cast<std::size_t>(plan_.outputs[o])]);
+            sums[o] += (epoch.sums ? 1.0 : static_cast<double>(last - first)) * static_cast<double>(*base_[static_cast<std::size_t>(plan_.outputs[o])]);
         totals.batches = b + 1;
         totals.rows += last - first;
         if (!plan_.outputs.empty() && !std::isfinite(*base_[static_cast<std::size_t>(plan_.outputs[0])])) {
@@ -397,7 +385,7 @@ template <class T> void Executor<T>::execute(Team& team) {
 
 // Sums of the panels, added in their order.
 template <class T> void Executor<T>::add_up_sums(std::size_t phase) {
-    const T* at = partial_sums_ + laid_[phase].first_sum;
+    const T* at = partial_sums_ + laid_[phase].first_sum[0];
     for (const Operation& op : plan_.phases[phase].operations)
         for (const int s : op.sums) {
             if (s < 0) continue;

@@ -35,6 +35,7 @@ struct Epoch {
     std::uint64_t seed, first_step;
     double seconds;        // return when so many have passed
     int threads;
+    int sums;              // whether the outputs are sums over the rows, not means
 };
 
 struct Totals {
@@ -70,14 +71,15 @@ class Memory {
 template <class T> class Executor {
   public:
     Executor(Plan plan, const Kernels<T>& kernels);
-    // Sums (rows of the batch) * (each output) into `sums`.
+    // Adds each output of each batch, times the batch's rows if it is a mean, to `sums`.
     Totals run(const Epoch& epoch, double* sums);
     void call(const Once& once);
 
   private:
     struct Laid {  // a phase's slots and panels, for the present number of rows
         std::vector<Index> slot_offset;
-        Index rows = 0, panel_rows = 0, panels = 0, first_sum = 0;
+        std::vector<Index> first_sum;  // of each operation: the place of its first panel's sum
+        Index rows = 0, panel_rows = 0, panels = 0;
         double cost = 0;
     };
     struct Part {
@@ -119,8 +121,18 @@ template <class T> class Executor {
 
     const Value& value(int v) const { return plan_.values[static_cast<std::size_t>(v)]; }
     // Where a value begins, or where the phase's present rows of it do.
-    T* whole(int v, const Rows& rows) const;
-    T* present(int v, const Rows& rows) const;
+    T* whole(int v, const Rows& rows) const {
+        const Value& value = plan_.values[static_cast<std::size_t>(v)];
+        return value.storage == Storage::slot ? slot(value, rows) : base_[static_cast<std::size_t>(v)];
+    }
+    T* present(int v, const Rows& rows) const {
+        const Value& value = plan_.values[static_cast<std::size_t>(v)];
+        if (value.storage == Storage::slot) return slot(value, rows);
+        return base_[static_cast<std::size_t>(v)] + rows.first * factor(value) * value.columns;
+    }
+    T* slot(const Value& value, const Rows& rows) const {
+        return scratch_[static_cast<std::size_t>(rows.thread)] + rows.laid->slot_offset[static_cast<std::size_t>(value.index)];
+    }
     const Index* codes(int v, const Rows& rows) const;
     Index factor(const Value& v) const { return v.symbolic ? v.rows : 1; }
     Index code(Index c, Index below);

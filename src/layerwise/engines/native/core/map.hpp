@@ -81,14 +81,13 @@ template <class T> class MapRun {
     static constexpr int W = S::width;
 
   public:
-    explicit MapRun(const Map<T>& map) : map_(map), block_(map_block<T>()) {
+    explicit MapRun(const Map<T>& map) : map_(map) {
         const int fixed = map.operands + map.constants;
         first_result_ = fixed + map.temporaries;
-        for (int r = 0; r < first_result_ + map.results; ++r) own_[r] = map.workspace + static_cast<Index>(r) * (block_ + 2 * W);
         for (int i = 0; i < map.constants; ++i) splat(map.operands + i, static_cast<T>(map.constant[i]));
         for (int i = 0; i < map.operands; ++i)
             if (map.cover[i] == Cover::scalar) splat(i, *map.operand[i]);
-        for (int i = 0; i < map.temporaries; ++i) registers_[fixed + i] = {own_[fixed + i], 1};
+        for (int i = 0; i < map.temporaries; ++i) registers_[fixed + i] = {own(fixed + i), 1};
         for (int i = 0; i < map.results; ++i) sum_[i] = typename S::V{};
     }
 
@@ -111,9 +110,12 @@ template <class T> class MapRun {
     }
 
   private:
+    // A register's own block, with two vectors behind it.
+    T* own(int r) const { return map_.workspace + static_cast<Index>(r) * (block_ + 2 * W); }
+
     void splat(int r, T value) {
-        S::store(own_[r], S::broadcast(value));
-        registers_[r] = {own_[r], 0};
+        S::store(own(r), S::broadcast(value));
+        registers_[r] = {own(r), 0};
     }
 
     // One row of an outer product; writes up to a vector too much.
@@ -122,7 +124,7 @@ template <class T> class MapRun {
         Index c = 0;
         for (; c + W <= count; c += W) S::store(to + c, factor * S::load(row + c));
         if (c < count) S::store(to + c, factor * S::load_partial(row + c, static_cast<int>(count - c)));
-        registers_[i] = {own_[i], 1};
+        registers_[i] = {own(i), 1};
     }
 
     // Elements `start` to `start + length` of the rows; a row vector counts from `start` modulo the columns.
@@ -132,7 +134,7 @@ template <class T> class MapRun {
             for (int i = 0; i < map_.operands; ++i) {
                 if (map_.cover[i] == Cover::full) registers_[i] = {const_cast<T*>(map_.operand[i]) + start + done, 1};
                 if (map_.cover[i] == Cover::row) registers_[i] = {const_cast<T*>(map_.operand[i]) + done, 1};
-                if (map_.cover[i] == Cover::outer) multiply_row(i, own_[i], map_.operand[i] + done, count, start / map_.columns);
+                if (map_.cover[i] == Cover::outer) multiply_row(i, own(i), map_.operand[i] + done, count, start / map_.columns);
             }
             one_block(start + done, count, true);
         }
@@ -144,8 +146,8 @@ template <class T> class MapRun {
         for (int i = 0; i < map_.operands; ++i) {
             if (map_.cover[i] != Cover::row) continue;
             const Index rows = fit < map_.rows ? fit : map_.rows;
-            for (Index row = 0; row < rows; ++row) std::memcpy(own_[i] + row * columns, map_.operand[i], static_cast<std::size_t>(columns) * sizeof(T));
-            registers_[i] = {own_[i], 1};
+            for (Index row = 0; row < rows; ++row) std::memcpy(own(i) + row * columns, map_.operand[i], static_cast<std::size_t>(columns) * sizeof(T));
+            registers_[i] = {own(i), 1};
         }
         for (Index row = 0; row < map_.rows; row += fit) {
             const Index rows = map_.rows - row < fit ? map_.rows - row : fit;
@@ -154,12 +156,12 @@ template <class T> class MapRun {
                 if (map_.cover[i] == Cover::column) {
                     for (Index r = 0; r < rows; ++r) {
                         const typename S::V value = S::broadcast(map_.operand[i][row + r]);
-                        for (Index c = 0; c < columns; c += W) S::store(own_[i] + r * columns + c, value);  // a vector of slack
+                        for (Index c = 0; c < columns; c += W) S::store(own(i) + r * columns + c, value);  // a vector of slack
                     }
-                    registers_[i] = {own_[i], 1};
+                    registers_[i] = {own(i), 1};
                 }
                 if (map_.cover[i] == Cover::outer)
-                    for (Index r = 0; r < rows; ++r) multiply_row(i, own_[i] + r * columns, map_.operand[i], columns, row + r);
+                    for (Index r = 0; r < rows; ++r) multiply_row(i, own(i) + r * columns, map_.operand[i], columns, row + r);
             }
             one_block(row * columns, rows * columns, false);
         }
@@ -173,7 +175,7 @@ template <class T> class MapRun {
         const Index whole = overrun ? up : count / W;
         if (whole > 0) {
             for (int i = 0; i < map_.results; ++i)
-                registers_[first_result_ + i] = {map_.result[i] ? map_.result[i] + start : own_[first_result_ + i], 1};
+                registers_[first_result_ + i] = {map_.result[i] ? map_.result[i] + start : own(first_result_ + i), 1};
             execute(whole, rest && overrun ? static_cast<int>(rest) : W);
         }
         if (rest && !overrun) {
@@ -184,14 +186,14 @@ template <class T> class MapRun {
                 if (registers_[i].step == 0) continue;
                 const bool outside = map_.cover[i] == Cover::full || (map_.cover[i] == Cover::row && rows_are_outside);
                 T* from = registers_[i].at + whole * W;
-                T* place = own_[i] + block_;  // behind the block, where a written-out row vector may still be
+                T* place = own(i) + block_;  // behind the block, where a written-out row vector may still be
                 if (outside) S::store(place, S::load_partial(from, lanes));
                 registers_[i].at = outside ? place : from;
             }
-            for (int i = 0; i < map_.results; ++i) registers_[first_result_ + i] = {own_[first_result_ + i], 1};
+            for (int i = 0; i < map_.results; ++i) registers_[first_result_ + i] = {own(first_result_ + i), 1};
             execute(1, lanes);
             for (int i = 0; i < map_.results; ++i)
-                if (map_.result[i]) S::store_partial(map_.result[i] + start + whole * W, S::load(own_[first_result_ + i]), lanes);
+                if (map_.result[i]) S::store_partial(map_.result[i] + start + whole * W, S::load(own(first_result_ + i)), lanes);
             for (int i = 0; i < map_.operands; ++i) registers_[i].at = saved[i];
         }
     }
@@ -224,9 +226,8 @@ template <class T> class MapRun {
     }
 
     const Map<T>& map_;
-    const int block_;
+    static constexpr int block_ = map_block<T>();
     int first_result_;
-    T* own_[kMostRegisters];
     Register<T> registers_[kMostRegisters];
     typename S::V sum_[kMostRegisters];
 };

@@ -149,12 +149,7 @@ template <class T> void Executor<T>::map(const Operation& op, const Rows& rows) 
         sums[i] = nullptr;
     }
     if (rows.phase->has_sums) {
-        // Each sum has one place for each panel, in the order of the operations.
-        number = rows.laid->first_sum;
-        for (const Operation& before : rows.phase->operations) {
-            if (&before == &op) break;
-            for (const int s : before.sums) number += s >= 0 ? rows.laid->panels : 0;
-        }
+        number = rows.laid->first_sum[static_cast<std::size_t>(&op - rows.phase->operations.data())];
         for (std::size_t i = 0; i < op.sums.size(); ++i) {
             if (op.sums[i] < 0) continue;
             sums[i] = partial_sums_ + number + rows.panel;

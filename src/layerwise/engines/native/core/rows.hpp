@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels.hpp"
+#include "product.hpp"
 #include "simd.hpp"
 #include "vector_math.hpp"
 
@@ -31,43 +32,45 @@ template <class T> void sum_rows(const T* A, Index rows, Index columns, T* out) 
     }
 }
 
-template <class T> void sum_columns(const T* A, Index rows, Index columns, T* out) {
-    using S = Simd<T>;
-    constexpr int W = S::width;
-    for (Index row = 0; row < rows; ++row) {
-        const T* a = A + row * columns;
-        typename S::V sum{};
-        Index column = 0;
-        for (; column + W <= columns; column += W) sum = sum + S::load(a + column);
-        if (column < columns) sum = sum + S::load_partial(a + column, static_cast<int>(columns - column));
-        out[row] = S::sum(sum);
-    }
-}
-
-template <class T> void max_columns(const T* A, Index rows, Index columns, T* out) {
+// One number for each row: W rows at once, each in a vector, then all their lanes together. `f` joins two vectors; it is
+// given the first entry of the row where a row's last vector has no entry, or 0 if `zeros`.
+template <class T, class F> LW_INLINE void reduce_columns(const T* A, Index rows, Index columns, T* out, bool zeros, F f) {
     using S = Simd<T>;
     using V = typename S::V;
     constexpr int W = S::width;
-    for (Index row = 0; row < rows; ++row) {
-        const T* a = A + row * columns;
-        V largest = S::broadcast(a[0]);
-        Index column = 0;
-        for (; column + W <= columns; column += W) largest = VectorMath<T>::max(largest, S::load(a + column));
-        if (column < columns) {
-            T rest[W];  // what is missing repeats the first entry
-            S::store(rest, S::broadcast(a[0]));
-            for (Index i = column; i < columns; ++i) rest[i - column] = a[i];
-            largest = VectorMath<T>::max(largest, S::load(rest));
-        }
-        T lanes[W];
-        S::store(lanes, largest);
-        for (int half = W / 2; half > 0; half /= 2)
-            for (int i = 0; i < half; ++i) {
-                const T x = lanes[i], y = lanes[i + half];
-                lanes[i] = x != x ? x : y != y ? y : x < y ? y : x;
+    const Index whole = columns / W * W;
+    const int rest = static_cast<int>(columns - whole);
+    typename S::I lane;
+    for (int i = 0; i < W; ++i) lane[i] = i;
+    const auto missing = lane >= static_cast<typename S::Int>(rest);
+    for (Index row = 0; row < rows; row += W) {
+        const int valid = static_cast<int>(rows - row < W ? rows - row : W);
+        V joined[W];
+        for (int i = 0; i < W; ++i) {
+            const T* a = A + (row + (i < valid ? i : 0)) * columns;
+            const V filler = zeros ? V{} : S::broadcast(a[0]);
+            V v = filler;
+            if (whole) v = S::load(a);
+            for (Index column = W; column < whole; column += W) v = f(v, S::load(a + column));
+            if (rest) {
+                const V last = missing ? filler : S::load_partial(a + whole, rest);
+                v = whole ? f(v, last) : last;
             }
-        out[row] = lanes[0];
+            joined[i] = v;
+        }
+        for (int half = W / 2; half > 0; half /= 2)
+            for (int i = 0; i < half; ++i)
+                joined[i] = f(interleave<T, false>(joined[i], joined[i + half]), interleave<T, true>(joined[i], joined[i + half]));
+        S::store_partial(out + row, joined[0], valid);
     }
+}
+
+template <class T> void sum_columns(const T* A, Index rows, Index columns, T* out) {
+    reduce_columns(A, rows, columns, out, true, [](typename Simd<T>::V x, typename Simd<T>::V y) { return x + y; });
+}
+
+template <class T> void max_columns(const T* A, Index rows, Index columns, T* out) {
+    reduce_columns(A, rows, columns, out, false, [](typename Simd<T>::V x, typename Simd<T>::V y) { return VectorMath<T>::max(x, y); });
 }
 
 template <class From, class T> void gather_numbers(const Gather& g, T* out) {
