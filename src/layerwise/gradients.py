@@ -210,10 +210,10 @@ def per_example_gradients(
         )  # fmt: skip
     check_parameters(theta, net)
     dtype = theta.vector.dtype
-    X = np.ascontiguousarray(check_inputs(X, net), dtype)
+    X = np.require(check_inputs(X, net), dtype, ("C", "A"))
     y = check_targets(y, net, len(X))
     training = training_of(net, len(X), mode, key)
-    given = {layered("h", 0): X, "y": y if net.output.target == "classes" else np.ascontiguousarray(y, dtype)}
+    given = {layered("h", 0): X, "y": y if net.output.target == "classes" else np.require(y, dtype, ("C", "A"))}
     run = executable(net, Setting("per_example_gradients", mode=mode), dtype)
     return _by_example(net, X, run.call(vectors_of(theta), given | _masks(net, training)))
 
@@ -304,12 +304,12 @@ def _batch(
     net: Network, X: Any, y: Any, penalty: Penalty | None, weights: Any, mode: Mode, key: int | tuple[int, int],
     weight_mean: WeightMean,
 ) -> tuple[Batch, list[float]]:  # fmt: skip
-    X = np.ascontiguousarray(check_inputs(X, net), np.float64)
+    X = np.require(check_inputs(X, net), np.float64, ("C", "A"))
     y = check_targets(y, net, len(X))
     w, mean = check_weights(weights, len(X), weight_mean)
     training: Training | None = training_of(net, len(X), mode, key)
     relative = None if w is None else (w / mean)[:, None]
-    y = y if net.output.target == "classes" else np.ascontiguousarray(y, np.float64)
+    y = y if net.output.target == "classes" else np.require(y, np.float64, ("C", "A"))
     return Batch(X, y, relative, training), [term.strength for term in as_penalty(penalty).terms]
 
 
@@ -321,7 +321,7 @@ def _output_gradients(
         check_number("output", output, at_least=0, below=net.outputs, whole=True)
     check_parameters(theta, net)
     dtype = theta.vector.dtype
-    X = np.ascontiguousarray(check_inputs(X, net), dtype)
+    X = np.require(check_inputs(X, net), dtype, ("C", "A"))
     run = executable(net, Setting(name), dtype)
     results = []
     for c in range(net.outputs) if output is None else [output]:

@@ -283,7 +283,7 @@ def test_a_program_with_other_outputs_runs_on_no_batches():
         ({"h^(0)": None}, r"h\^\(0\): expected a value, got none"),
         ({"h^(0)": X[:, :3].copy()}, r"h\^\(0\): expected \(n, 4\) float64.*got \(23, 3\) float64"),
         ({"h^(0)": X.astype(np.float32)}, r"h\^\(0\): expected \(n, 4\) float64, got \(23, 4\) float32"),
-        ({"h^(0)": np.asfortranarray(X)}, r"h\^\(0\): expected an array in C order"),
+        ({"h^(0)": np.asfortranarray(X)}, r"h\^\(0\): expected an aligned array in C order"),
         ({"h^(0)": X.tolist()}, r"h\^\(0\): expected \(n, 4\) float64, got <class 'list'>"),
         ({"h^(0)": X[:0]}, r"h\^\(0\): expected"),
         ({"y": Y[:4].copy()}, r"y: expected \(n\) int64, n = 23, got \(4,\) int64"),

@@ -34,7 +34,7 @@ def check_vectors(program: Program, dtype: np.dtype[Any], vectors: Mapping[str, 
         vector = vectors.get(name)
         if (
             vector is None or vector.ndim != 1 or len(vector) < size or vector.dtype != dtype
-            or not vector.flags.c_contiguous
+            or not (vector.flags.c_contiguous and vector.flags.aligned)
         ):  # fmt: skip
             got = "none" if vector is None else _described(vector)
             raise _wrong(program, name, f"a contiguous vector of {size} {dtype}", got)
@@ -117,8 +117,14 @@ def _check_array(program: Program, buffer: Buffer, dtype: np.dtype[Any], value: 
         if found != (times * rows if times and rows is not None else size) or found == 0:
             known = "" if rows is None else f", n = {rows}"
             raise _wrong(program, buffer.name, f"{_shape(buffer)} {expected}{known}", _described(value))
-    if not value.flags.c_contiguous:
-        raise _wrong(program, buffer.name, "an array in C order", "another order", "give np.ascontiguousarray of it")
+    if not (value.flags.c_contiguous and value.flags.aligned):
+        raise _wrong(
+            program,
+            buffer.name,
+            "an aligned array in C order",
+            "another order",
+            "give np.require(it, requirements='CA')",
+        )
     if buffer.name in program.written and not value.flags.writeable:
         raise _wrong(program, buffer.name, "an array that may be written", "a read-only one")
     return rows

@@ -43,8 +43,8 @@ class Source:
     def gather(self, rows: Array | slice, dtype: npt.DTypeLike) -> tuple[Array, Array, Array | None]:
         """Return the rows in C order and of the given type: X, y, and the weights as a column."""
         with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which the loss will show
-            X = np.ascontiguousarray(self.X[rows], dtype=dtype)
-            y = self.y[rows] if self.y.ndim == 1 else np.ascontiguousarray(self.y[rows], dtype=dtype)
+            X = np.require(self.X[rows], dtype, ("C", "A"))
+            y = self.y[rows] if self.y.ndim == 1 else np.require(self.y[rows], dtype, ("C", "A"))
         weights = None if self.weights is None else self.weights[rows].astype(dtype)[:, None]
         return X, y, weights
 

@@ -130,7 +130,7 @@ def predict(net: Network, theta: Parameters, X: Array) -> Array:
     pieces = []
     for start in range(0, len(X), net.piece):
         with np.errstate(over="ignore"):  # too large for float32 becomes infinite
-            piece = np.ascontiguousarray(X[start : start + net.piece], dtype)
+            piece = np.require(X[start : start + net.piece], dtype, ("C", "A"))
         pieces.append(run.call(vectors, {layered("h", 0): piece})["f"])
     return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 

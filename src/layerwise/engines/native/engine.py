@@ -73,7 +73,7 @@ class NativeExecutable(Executable):
         batches = check_run(self.program, source, order, bounds, table, key)
         totals = EpochTotals()
         sums = np.zeros(max(len(self.encoded.outputs), 1))
-        order, table = np.ascontiguousarray(order), np.ascontiguousarray(table)
+        order, table = np.require(order, requirements=("C", "A")), np.require(table, requirements=("C", "A"))
         while totals.batches < len(batches):
             if _is_known(source.X) and _is_known(source.y):
                 part, places, stop = source, order, len(batches)
@@ -113,7 +113,7 @@ class NativeExecutable(Executable):
         )
         del kept
         if failed:
-            raise _refused(self.program.name, message)
+            raise self._refused(message)
         totals.batches += int(done[0])
         totals.rows += int(done[1])
         totals.finite = bool(done[2])
@@ -161,8 +161,14 @@ class NativeExecutable(Executable):
         )  # fmt: skip
         message = ctypes.create_string_buffer(interface.MESSAGE)
         if functions().layerwise_call(self._loaded(), ctypes.addressof(once), message):
-            raise _refused(self.program.name, message)
+            raise self._refused(message)
         return outputs
+
+    def _refused(self, message: Any) -> InputError:
+        return InputError(
+            where=self.program.name, expected="arrays that the program can run on", got=_text(message),
+            remedy="correct the array",
+        )  # fmt: skip
 
     def _addresses(self, vectors: Mapping[str, Array]) -> ctypes.Array[ctypes.c_void_p]:
         names = self.encoded.vectors
@@ -200,16 +206,16 @@ def load_plan(code: Array, constants: Array, path: str, where: str) -> int:
         code.ctypes.data, len(code), constants.ctypes.data, len(constants), CODE_PATHS.index(path), message
     )
     if not handle:
-        raise _refused(where, message)
+        raise SpecificationError(
+            where=where, expected="a program that the compiled engine can run", got=_text(message),
+            remedy="set LAYERWISE_ENGINE=reference to go round it, and report it",
+        )  # fmt: skip
     return int(handle)
 
 
-def _refused(where: str, message: Any) -> SpecificationError | InputError:
-    got = message.value.decode(errors="replace")
-    return SpecificationError(
-        where=where, expected="a plan and arrays that the compiled engine can run", got=got,
-        remedy="check the data; if they are right, report this with LAYERWISE_ENGINE=reference as a way round",
-    )  # fmt: skip
+def _text(message: Any) -> str:
+    text: str = message.value.decode(errors="replace")
+    return text
 
 
 def _is_known(array: Array | SparseRows) -> bool:
@@ -231,7 +237,7 @@ def _described(source: Source) -> tuple[interface.Source, list[Array]]:
     kept: list[Array] = []
 
     def address(array: Array, dtype: type[np.generic]) -> int:
-        kept.append(np.ascontiguousarray(array, dtype))
+        kept.append(np.require(array, dtype, ("C", "A")))
         return kept[-1].ctypes.data
 
     X: Any = source.X

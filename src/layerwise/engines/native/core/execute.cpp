@@ -12,11 +12,10 @@ namespace {
 
 constexpr std::size_t kCacheLine = 64;
 constexpr Index kAlign = 64;
-// With fewer rows, dot products with W as it lies beat packing W'.
-constexpr Index kFewRows = 8;
 constexpr Index kPanel = 32, kSmallPanel = 16, kLargePanel = 64;
 constexpr Index kPanelBytes = 48 * 1024;        // of a product's result, in a phase of fixed rows
 constexpr Index kManyWeights = 1 << 20;         // bytes: more than a second-level cache holds beside the rest
+constexpr Index kNoLimit = Index{1} << 62;
 constexpr Index kMostNumbers = Index{1} << 40;
 constexpr double kWorthSharing = 12e3;          // nanoseconds of work in a wave
 
@@ -60,7 +59,15 @@ Executor<T>::Executor(Plan plan, const Kernels<T>& kernels)
     : plan_(std::move(plan)), kernels_(kernels), base_(plan_.values.size()), integers_(plan_.given.size()),
       gathered_(plan_.given.size()), gathered_integers_(plan_.given.size()),
       scalars_(static_cast<std::size_t>(plan_.scalars) + 1), laid_(plan_.phases.size()), packed_(plan_.packed.size()),
-      fresh_(plan_.packed.size()) {
+      fresh_(plan_.packed.size()), code_limit_(plan_.given.size(), kNoLimit) {
+    for (const Phase& phase : plan_.phases)
+        for (const Operation& op : phase.operations) {
+            const bool picks = op.kind == Kind::pick, gathers = op.kind == Kind::gather_rows, scatters = op.kind == Kind::scatter_add_rows;
+            if (!picks && !gathers && !scatters) continue;
+            Index& limit = code_limit_[static_cast<std::size_t>(value(op.operands[1]).index)];
+            const Value& from = value(scatters ? op.result : op.operands[0]);
+            limit = std::min(limit, picks ? from.columns : from.rows);
+        }
     for (std::size_t p = 0; p < plan_.phases.size(); ++p) {
         if (waves_.empty() || plan_.phases[waves_.back().first].level != plan_.phases[p].level) waves_.push_back({p, p, {}, 0});
         waves_.back().last = p + 1;
@@ -214,10 +221,10 @@ template <class T> const Index* Executor<T>::codes(int v, const Rows& rows) cons
     return integers_[static_cast<std::size_t>(value.index)] + rows.first * factor(value);
 }
 
-template <class T> Index Executor<T>::code(Index c, Index below) {
-    if (c >= 0 && c < below) return c;
-    wrong_code_ = true;
-    return 0;
+// Codes are checked before anything runs, so that operations can trust them.
+template <class T> void Executor<T>::check_codes(std::size_t given, const Index* codes, Index count) const {
+    for (Index i = 0; i < count; ++i)
+        if (codes[i] < 0 || codes[i] >= code_limit_[given]) throw PlanError("a class code is out of range: " + std::to_string(codes[i]));
 }
 
 // --- runs -------------------------------------------------------------------------------------------------------------
@@ -244,7 +251,8 @@ void Executor<T>::gather_sparse(const Source& source, const Index* rows, Index n
     sparse_value_.clear();
     for (Index i = 0; i < n; ++i) {
         for (Index at = starts[rows[i]]; at < starts[rows[i] + 1]; ++at) {
-            sparse_column_.push_back(code(columns[at], source.features.columns));
+            if (columns[at] < 0 || columns[at] >= source.features.columns) throw PlanError("a column of the sparse features is out of range");
+            sparse_column_.push_back(columns[at]);
             sparse_value_.push_back(source.sparse_number == Number::f64 ? static_cast<T>(static_cast<const double*>(source.sparse_value)[at])
                                                                         : static_cast<T>(static_cast<const float*>(source.sparse_value)[at]));
         }
@@ -273,6 +281,7 @@ template <class T> void Executor<T>::gather(const Epoch& epoch, Index first, Ind
         } else if (role == Role::codes || role == Role::rows) {
             const Index* const from = role == Role::codes ? source.codes : source.places;
             for (Index i = 0; i < n; ++i) gathered_integers_[g][i] = from ? from[rows[i]] : rows[i];
+            if (role == Role::codes) check_codes(g, gathered_integers_[g], n);
         }
     }
 }
@@ -294,7 +303,6 @@ template <class T> Totals Executor<T>::run(const Epoch& epoch, double* sums) {
     for (std::size_t g = 0; g < plan_.given.size(); ++g) integers_[g] = gathered_integers_[g];
     gathers_ = true;
     Totals totals;
-    wrong_code_ = false;
     for (Index b = 0; b < epoch.batches; ++b) {
         const Index first = epoch.bounds[2 * b], last = epoch.bounds[2 * b + 1];
         const double* const row = epoch.table + (epoch.table_rows > 1 ? b * plan_.scalars : 0);
@@ -304,7 +312,6 @@ template <class T> Totals Executor<T>::run(const Epoch& epoch, double* sums) {
         seed_ = epoch.seed;
         step_ = epoch.first_step + static_cast<std::uint64_t>(b);
         execute(team);
-        if (wrong_code_) throw PlanError("a class code or column is out of range");
         for (std::size_t o = 0; o < plan_.outputs.size(); ++o)
             sums[o] += (epoch.sums ? 1.0 : static_cast<double>(last - first)) * static_cast<double>(*base_[static_cast<std::size_t>(plan_.outputs[o])]);
         totals.batches = b + 1;
@@ -333,6 +340,7 @@ template <class T> void Executor<T>::call(const Once& once) {
             base_[v] = static_cast<T*>(const_cast<void*>(once.given[plan_.values[v].index]));
     for (std::size_t g = 0; g < plan_.given.size(); ++g) {
         integers_[g] = plan_.given[g].integers ? static_cast<const Index*>(once.given[g]) : nullptr;
+        if (plan_.given[g].integers && code_limit_[g] != kNoLimit) check_codes(g, integers_[g], plan_.given[g].count(once.n));
         if (plan_.given[g].role == Role::key) {
             seed_ = static_cast<std::uint64_t>(integers_[g][0]);
             step_ = static_cast<std::uint64_t>(integers_[g][1]);
@@ -340,9 +348,7 @@ template <class T> void Executor<T>::call(const Once& once) {
     }
     for (Index s = 0; s < plan_.scalars; ++s) scalars_[static_cast<std::size_t>(s)] = static_cast<T>(once.scalars[s]);
     lay_out(once.n, team.size());
-    wrong_code_ = false;
     execute(team);
-    if (wrong_code_) throw PlanError("a class code is out of range");
     for (std::size_t o = 0; o < plan_.outputs.size(); ++o) {
         const int v = plan_.outputs[o];
         std::memcpy(once.outputs[o], base_[static_cast<std::size_t>(v)], static_cast<std::size_t>(value(v).count(once.n)) * sizeof(T));

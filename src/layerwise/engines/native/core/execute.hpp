@@ -1,7 +1,6 @@
 // Executing a plan: batch after batch, wave after wave, block of rows after block of rows.
 #pragma once
 
-#include <atomic>
 #include <mutex>
 #include <vector>
 
@@ -9,6 +8,9 @@
 #include "threads.hpp"
 
 namespace layerwise {
+
+// With fewer rows, dot products with W as it lies beat packing W'.
+constexpr Index kFewRows = 8;
 
 // The rows of a data set, as they lie in memory.
 struct Source {
@@ -135,7 +137,7 @@ template <class T> class Executor {
     }
     const Index* codes(int v, const Rows& rows) const;
     Index factor(const Value& v) const { return v.symbolic ? v.rows : 1; }
-    Index code(Index c, Index below);
+    void check_codes(std::size_t given, const Index* codes, Index count) const;
 
     const Plan plan_;
     const Kernels<T>& kernels_;
@@ -157,7 +159,7 @@ template <class T> class Executor {
     int reserved_threads_ = 0, laid_threads_ = 0;
     bool reserved_gathers_ = false, gathers_ = false, sparse_ = false;
     std::uint64_t seed_ = 0, step_ = 0;
-    std::atomic<bool> wrong_code_{false};
+    std::vector<Index> code_limit_;        // by given array: what its codes must be below
     std::mutex busy_;
 };
 

@@ -6,10 +6,6 @@
 
 namespace layerwise {
 
-namespace {
-constexpr Index kFewRows = 8;  // as in execute.cpp
-}
-
 template <class T> void Executor<T>::execute_panel(const Rows& rows) {
     for (const Operation& op : rows.phase->operations) execute_operation(op, rows);
 }
@@ -43,7 +39,7 @@ template <class T> void Executor<T>::execute_operation(const Operation& op, cons
             const T* const from = whole(op.operands[0], rows);
             T* const out = present(op.result, rows);
             for (Index i = 0, count = rows.count * factor(value(op.result)); i < count; ++i)
-                std::memcpy(out + i * a.columns, from + code(c[i], a.rows) * a.columns, static_cast<std::size_t>(a.columns) * sizeof(T));
+                std::memcpy(out + i * a.columns, from + c[i] * a.columns, static_cast<std::size_t>(a.columns) * sizeof(T));
             return;
         }
         case Kind::scatter_add_rows: return scatter(op);
@@ -195,7 +191,7 @@ template <class T> void Executor<T>::pick(const Operation& op, const Rows& rows)
     const T* const a = present(op.operands[0], rows);
     const Index* const c = codes(op.operands[1], rows);
     T* const out = present(op.result, rows);
-    for (Index i = 0, count = rows.count * factor(value(op.result)); i < count; ++i) out[i] = a[i * columns + code(c[i], columns)];
+    for (Index i = 0, count = rows.count * factor(value(op.result)); i < count; ++i) out[i] = a[i * columns + c[i]];
 }
 
 template <class T> void Executor<T>::scatter(const Operation& op) {
@@ -205,7 +201,7 @@ template <class T> void Executor<T>::scatter(const Operation& op) {
     const Index* const c = integers_[static_cast<std::size_t>(value(op.operands[1]).index)];
     std::memset(to, 0, static_cast<std::size_t>(out.count(n_)) * sizeof(T));
     for (Index i = 0, count = a.count(n_) / a.columns; i < count; ++i) {
-        T* const row = to + code(c[i], out.rows) * a.columns;
+        T* const row = to + c[i] * a.columns;
         for (Index j = 0; j < a.columns; ++j) row[j] += from[i * a.columns + j];
     }
 }
