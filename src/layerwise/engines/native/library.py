@@ -69,13 +69,13 @@ def library_path() -> Path | None:
     return own if own.is_file() else None
 
 
+@cache  # a processor stays what it is
 def _number(loaded: ctypes.CDLL, name: str) -> int:
     function = getattr(loaded, name)
     function.argtypes, function.restype = (), ctypes.c_int
     return int(function())
 
 
-@cache
 def code_paths() -> tuple[str, ...]:
     """Return the instruction sets that library and processor both have, best first; none without a library."""
     loaded = library()

@@ -268,6 +268,8 @@ template <class T> void Executor<T>::gather(const Epoch& epoch, Index first, Ind
         if (rows[i] < 0 || rows[i] >= source.rows) throw PlanError("row " + std::to_string(rows[i]) + " is not in the data");
     for (std::size_t g = 0; g < plan_.given.size(); ++g) {
         const Role role = plan_.given[g].role;
+        const Index columns = role == Role::features ? source.features.columns : role == Role::targets ? source.targets.columns : plan_.given[g].columns;
+        if (columns != plan_.given[g].columns) throw PlanError("the data have other columns than the program");
         if (role == Role::features && sparse_) {
             if (source.sparse_wide) gather_sparse<std::int64_t>(source, rows, n);
             else gather_sparse<std::int32_t>(source, rows, n);
@@ -277,9 +279,11 @@ template <class T> void Executor<T>::gather(const Epoch& epoch, Index first, Ind
             what.count = n;
             kernels_.gather(what, gathered_[g]);
         } else if (role == Role::weights) {
+            if (!source.weights) throw PlanError("there are no weights");
             for (Index i = 0; i < n; ++i) gathered_[g][i] = static_cast<T>(source.weights[rows[i]]);
         } else if (role == Role::codes || role == Role::rows) {
             const Index* const from = role == Role::codes ? source.codes : source.places;
+            if (role == Role::codes && !from) throw PlanError("there are no class codes");
             for (Index i = 0; i < n; ++i) gathered_integers_[g][i] = from ? from[rows[i]] : rows[i];
             if (role == Role::codes) check_codes(g, gathered_integers_[g], n);
         }

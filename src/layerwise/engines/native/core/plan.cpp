@@ -101,6 +101,7 @@ class Decoder {
             case Role::key: require(!g.symbolic && g.integers && g.rows == 2 && g.columns == 1, "the key"); break;
             default: break;
         }
+        for (const Given& other : plan_.given) require(g.role == Role::other || other.role != g.role, "two arrays of one role");
         return g;
     }
 
@@ -316,7 +317,16 @@ class Decoder {
             }
             case Kind::count: break;
         }
+        if (op.kind != Kind::map && op.result >= 0)
+            for (const int v : op.operands) require(!overlap(op.result, v), "a result lies over its operand");
         return op;
+    }
+
+    // Whether two values share memory.
+    bool overlap(int v, int w) const {
+        const Value &a = at(v), &b = at(w);
+        if (a.storage != b.storage || a.index != b.index || a.storage == Storage::scalar || a.storage == Storage::row_count) return false;
+        return a.storage != Storage::vector || (a.start < b.start + b.rows * b.columns && b.start < a.start + a.rows * a.columns);
     }
 
     void single(const Phase& p) const { require(!p.symbolic && p.rows == 1, "a whole result needs a phase of one row"); }
@@ -356,7 +366,6 @@ class Decoder {
             require(!is_integers(op.bias) && !c.symbolic && c.rows == 1 && c.columns == out.columns, "a bias");
             is_whole(op.bias);
         }
-        require(op.result != op.operands[0] && op.result != op.operands[1], "a product cannot replace its operand");
     }
 
     void map(Phase& p, Operation& op) {
@@ -368,6 +377,7 @@ class Decoder {
             const int v = number_value();
             const Cover cover = static_cast<Cover>(in_.within(0, 3, "cover"));
             const Value& x = at(v);
+            require(cover == Cover::scalar || (x.storage != Storage::scalar && x.storage != Storage::row_count), "a scalar");
             switch (cover) {
                 case Cover::full: follows(p, v, rows, columns); break;
                 case Cover::column: follows(p, v, rows, 1); break;
