@@ -121,7 +121,8 @@ class Executable(ABC):
         Raises
         ------
         InputError, SpecificationError
-            If an array does not fit the program; nothing was changed then.
+            If an array does not fit the program; nothing was changed then. (A class code that is out of range is found
+            when its batch comes.)
         """
 
     @abstractmethod

@@ -40,23 +40,24 @@ class SparseRows:
         dense: npt.NDArray[Any] = self._matrix[rows].toarray()
         return dense
 
-    @property
+    @cached_property
     def starts(self) -> npt.NDArray[Any]:
         """Where each row starts among the entries, (n + 1,)."""
-        starts: npt.NDArray[Any] = self._matrix.indptr
+        starts: npt.NDArray[Any] = np.require(self._matrix.indptr, requirements=("C", "A"))
         return starts
 
-    @property
+    @cached_property
     def columns(self) -> npt.NDArray[Any]:
         """The column of each entry."""
-        columns: npt.NDArray[Any] = self._matrix.indices
+        columns: npt.NDArray[Any] = np.require(self._matrix.indices, requirements=("C", "A"))
         return columns
 
     @cached_property
     def values(self) -> npt.NDArray[Any]:
         """The entries, as float32 or float64."""
         data: npt.NDArray[Any] = self._matrix.data
-        return data if data.dtype in (np.float32, np.float64) and data.dtype.isnative else data.astype(np.float64)
+        known = data.dtype in (np.float32, np.float64) and data.dtype.isnative
+        return np.require(data, None if known else np.float64, ("C", "A"))
 
     def place(self, entry: int) -> tuple[int, int]:
         """Return the row and the column of an entry."""

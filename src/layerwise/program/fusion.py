@@ -9,7 +9,7 @@ from ..ops import Expression
 from ..ops.symbols import Tracer
 from .operations import Operation
 
-#: A formula of more operands and constants than this is not joined further.
+#: A formula of more operands, or of more results, than this is not joined further.
 MOST_INPUTS = 40
 MOST_STEPS = 120
 
@@ -64,7 +64,7 @@ def _may_join(first: Operation, second: Operation) -> bool:
     steps = len(first.formula.steps) + len(second.formula.steps)
     written = set(first.writes.values())
     return (
-        len(inputs) <= MOST_INPUTS
+        max(len(inputs), len(first.results) + len(second.results)) <= MOST_INPUTS
         and steps <= MOST_STEPS
         and not written.intersection(second.reads)  # it reads what the first has written
         and not written.intersection(second.writes.values())

@@ -159,7 +159,8 @@ def _with_biases(operations: list[Operation], program: Program, shapes: dict[str
             before = operations[place]
             if (
                 before.kind == "matmul" and len(before.operands) == 2 and uses[product] == 1
-                and shapes[bias] == operation.shape[1:] and made.get(bias, -1) < place
+                and shapes[bias] == operation.shape[1:] and before.shape == operation.shape
+                and made.get(bias, -1) < place
                 and not any(bias in other.writes.values() for other in operations[place:i])
             ):  # fmt: skip
                 joined[place] = replace(before, operands=(*before.operands, bias), results=operation.results)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from .fusion import joined_maps
-from .operations import Operation, operations_of
+from .operations import ROW_COUNT, Operation, operations_of
 from .program import Program, Shape
 
 #: What a phase goes through: "n", the rows of a batch; a number of rows; or None, for vectors and numbers.
@@ -91,6 +91,8 @@ def schedule(program: Program) -> Schedule:
     """
     operations, shapes = operations_of(program)
     operations, aliases = _without_views(operations, program, shapes)
+    counted = (step for step in program.steps if step.operation == "row_count")
+    aliases |= {step.results[0]: ROW_COUNT for step in counted if shapes[str(step.operands[0])][0] == "n"}
     operations = _live(operations, program, aliases)
     dependencies = list(_dependencies(operations, shapes, aliases))
     levels = _levels(operations, dependencies)
@@ -206,10 +208,11 @@ def _levels(operations: list[Operation], dependencies: list[_Dependency]) -> lis
     for i in range(len(operations)):
         if not moves[i]:
             continue
-        if any(d.hands_on for d in before[i]):
-            levels[i] = max(levels[d.earlier] + (not d.by_row) for d in before[i])
-        else:
-            levels[i] = min([levels[i], *(earliest[d.later] - (not d.by_row) for d in after[i] if not d.hands_on)])
+        soonest = max((levels[d.earlier] + (not d.by_row) for d in before[i]), default=0)
+        if not any(d.hands_on for d in before[i]):
+            beside = [earliest[d.later] - (not d.by_row) for d in after[i] if not d.hands_on]
+            soonest = max(soonest, min([levels[i], *beside]))
+        levels[i] = soonest
     return levels
 
 

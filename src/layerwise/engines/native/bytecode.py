@@ -78,9 +78,10 @@ def assemble(
     ):  # fmt: skip
         raise SpecificationError(
             where="formula",
-            expected=f"at most {MOST_OPERANDS} operands and {MOST_CONSTANTS} constants and values at once",
-            got=f"{len(formula.inputs)}, {len(constants)} and {code.temporaries}", remedy="cut the formula into parts",
-        )  # fmt: skip
+            expected=f"at most {MOST_OPERANDS} operands and results, {MOST_CONSTANTS} constants and values at once",
+            got=f"{len(formula.inputs)} and {len(outputs)}, {len(constants)} and {code.temporaries}",
+            remedy="cut the formula into parts",
+        )
     return code
 
 

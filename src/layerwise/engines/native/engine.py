@@ -51,19 +51,20 @@ class NativeExecutable(Executable):
         self.dtype = check_dtype(dtype)
         self.code_path = path
         self.encoded = encode(program, self.dtype)
-        self._generation = -1
-        self._handle = 0
+        self._handle = (-1, 0)  # the generation that loaded it, and what the library knows it by
         self._loaded()
         buffers = {buffer.name: buffer for buffer in program.buffers}
         self._given = [buffers[name] for name in self.encoded.given]
 
     def _loaded(self) -> int:
         """Return the library's handle; a child of a fork loads its own, as its parent's may be in mid-run."""
-        if self._generation != _generation:
-            self._handle = load_plan(self.encoded.code, self.encoded.constants, self.code_path, self.program.name)
-            weakref.finalize(self, _unload, self._handle, _generation)
-            self._generation = _generation
-        return self._handle
+        generation, handle = self._handle
+        if generation != _generation:
+            generation = _generation
+            handle = load_plan(self.encoded.code, self.encoded.constants, self.code_path, self.program.name)
+            weakref.finalize(self, _unload, handle, generation).atexit = False  # other threads may be running it then
+            self._handle = generation, handle
+        return handle
 
     def run(
         self, vectors: Mapping[str, Array], source: Source, order: Array,
@@ -74,35 +75,38 @@ class NativeExecutable(Executable):
         totals = EpochTotals()
         sums = np.zeros(max(len(self.encoded.outputs), 1))
         order, table = np.require(order, requirements=("C", "A")), np.require(table, requirements=("C", "A"))
+        kept: list[Array] = []  # what the library reads from must live as long
+        known = _is_known(source.X) and _is_known(source.y)
+        if known:
+            (described, kept), places, stop = _described(source), order, len(batches)
         while totals.batches < len(batches):
-            if _is_known(source.X) and _is_known(source.y):
-                part, places, stop = source, order, len(batches)
-            else:
+            if not known:
                 stop = self._staged_until(source, batches, totals.batches)
                 part, places = self._staged(source, order, batches, totals.batches, stop)
+                described, kept = _described(part)
             start = totals.batches
-            self._run_part(vectors, part, places, batches[:stop], table, key, totals, sums)
+            self._run_part(vectors, described, places, batches[:stop], table, key, totals, sums)
             last = totals.batches == len(batches) or not totals.finite
             totals.stopped = bool(poll(totals.batches))
             if last or totals.stopped:
                 break
             assert totals.batches > start
+        del kept
         if totals.rows:
             totals.means = {n: float(s) / totals.rows for (n, _), s in zip(self.encoded.outputs, sums, strict=False)}
         return totals
 
     def _run_part(
-        self, vectors: Mapping[str, Array], source: Source, order: Array, batches: Array, table: Array,
+        self, vectors: Mapping[str, Array], source: interface.Source, order: Array, batches: Array, table: Array,
         key: tuple[int, int], totals: EpochTotals, sums: Array,
     ) -> None:  # fmt: skip
         """Run batches from where the totals are, for the time between two questions; add to the totals."""
         first = totals.batches
-        described, kept = _described(source)
         bounds = batches[first:]
         rows = table[first:] if len(table) > 1 else table
         addresses = self._addresses(vectors)
         epoch = interface.Epoch(
-            ctypes.addressof(addresses), described, order.ctypes.data, bounds.ctypes.data, len(bounds),
+            ctypes.addressof(addresses), source, order.ctypes.data, bounds.ctypes.data, len(bounds),
             rows.ctypes.data, len(rows), key[0], key[1] + first, engine_interface.POLL_SECONDS, threads(),
             int(self.program.sums),
         )  # fmt: skip
@@ -111,7 +115,6 @@ class NativeExecutable(Executable):
         failed = functions().layerwise_run(
             self._loaded(), ctypes.addressof(epoch), sums.ctypes.data, done.ctypes.data, message
         )
-        del kept
         if failed:
             raise self._refused(message)
         totals.batches += int(done[0])

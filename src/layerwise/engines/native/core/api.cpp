@@ -11,10 +11,6 @@
 #define LW_EXPORT extern "C" __attribute__((visibility("default")))
 #endif
 
-namespace layerwise {
-bool has(CodePath path);
-}
-
 using namespace layerwise;
 
 namespace {

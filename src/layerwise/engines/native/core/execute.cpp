@@ -11,15 +11,19 @@ namespace layerwise {
 namespace {
 
 constexpr std::size_t kCacheLine = 64;
-constexpr Index kAlign = 64;
+constexpr Index kFewRows = 8;
 constexpr Index kPanel = 32, kSmallPanel = 16, kLargePanel = 64;
 constexpr Index kPanelBytes = 48 * 1024;        // of a product's result, in a phase of fixed rows
 constexpr Index kManyWeights = 1 << 20;         // bytes: more than a second-level cache holds beside the rest
+constexpr Index kMostPanels = 1 << 28;
 constexpr Index kNoLimit = Index{1} << 62;
 constexpr Index kMostNumbers = Index{1} << 40;
 constexpr double kWorthSharing = 12e3;          // nanoseconds of work in a wave
 
-Index rounded(Index count, Index bytes) { return (count * bytes + kAlign - 1) / kAlign * kAlign / bytes + kAlign / bytes; }
+Index rounded(Index count, Index bytes) {
+    constexpr Index line = kCacheLine;
+    return (count * bytes + line - 1) / line * line / bytes + line / bytes;
+}
 
 }  // namespace
 
@@ -28,7 +32,7 @@ template <class T> Index Executor<T>::fixed_panel_rows(const Phase& phase) const
     Index widest = 1;
     for (const Index columns : phase.slots) widest = std::max(widest, columns);
     for (const Operation& op : phase.operations) {
-        if (op.kind == Kind::map) widest = std::max(widest, op.depth);
+        if (op.kind == Kind::map) widest = std::max(widest, op.columns);
         if (op.result >= 0) widest = std::max(widest, value(op.result).columns);
     }
     const Index fit = kPanelBytes / (widest * static_cast<Index>(sizeof(T))) / kSmallPanel * kSmallPanel;
@@ -91,9 +95,10 @@ template <class T> void Executor<T>::reserve(Index most_rows, bool gathers, int 
     if (most_rows <= reserved_rows_ && threads <= reserved_threads_ && (gathers == reserved_gathers_)) return;
     const Index n = most_rows > reserved_rows_ ? most_rows : reserved_rows_;
     const Index bytes = sizeof(T);
+    reserved_rows_ = laid_rows_ = -1;  // until everything is there: memory may run out
     std::vector<Index> fulls;  // values in several shapes share one place
     for (const Value& v : plan_.values) {
-        if (v.symbolic && v.rows * v.columns > kMostNumbers / n) throw PlanError("a batch of " + std::to_string(n) + " rows is too large");
+        if (v.symbolic && n > 0 && v.rows * v.columns > kMostNumbers / n) throw PlanError("a batch of " + std::to_string(n) + " rows is too large");
         if (v.storage != Storage::full) continue;
         if (static_cast<std::size_t>(v.index) >= fulls.size()) fulls.resize(static_cast<std::size_t>(v.index) + 1);
         Index& size = fulls[static_cast<std::size_t>(v.index)];
@@ -126,9 +131,7 @@ template <class T> void Executor<T>::reserve(Index most_rows, bool gathers, int 
         }
         if (!writing) arena_.of(static_cast<std::size_t>(size * bytes));
     }
-    reserved_rows_ = n;
     reserved_gathers_ = gathers;
-    laid_rows_ = -1;
     std::fill(fresh_.begin(), fresh_.end(), 0);
     // Panels depend on the number of rows, but never exceed this.
     Index scratch = 0, registers = 0;
@@ -137,6 +140,7 @@ template <class T> void Executor<T>::reserve(Index most_rows, bool gathers, int 
         for (const Index columns : phase.slots) {
             const Index rows = phase.symbolic ? std::min(n, kLargePanel) : fixed_panel_rows(phase);
             size += rounded(rows * columns, bytes);
+            if (size > kMostNumbers) throw PlanError("its blocks need too much memory");
         }
         scratch = size > scratch ? size : scratch;
         for (const Operation& op : phase.operations) {
@@ -154,6 +158,7 @@ template <class T> void Executor<T>::reserve(Index most_rows, bool gathers, int 
         workspace_.push_back(memory + t * (scratch + workspace) + scratch);
     }
     reserved_threads_ = threads;
+    reserved_rows_ = n;
 }
 
 template <class T> double Executor<T>::cost_of(const Operation& op, const Phase& phase, Index n) const {
@@ -164,7 +169,7 @@ template <class T> double Executor<T>::cost_of(const Operation& op, const Phase&
             const double inner = static_cast<double>(op.transpose_a ? (a.symbolic ? a.rows * n : a.rows) : a.columns);
             return static_cast<double>(out.count(n)) * inner * static_cast<double>(sizeof(T)) / 300;
         }
-        case Kind::map: return rows * static_cast<double>(op.start * op.depth) * static_cast<double>(op.instructions.size()) * static_cast<double>(sizeof(T)) / 64;
+        case Kind::map: return rows * static_cast<double>(op.rows_each * op.columns) * static_cast<double>(op.instructions.size()) * static_cast<double>(sizeof(T)) / 64;
         case Kind::sum_rows: return static_cast<double>(value(op.operands[0]).count(n)) * static_cast<double>(sizeof(T)) / 64;
         default: return op.result < 0 ? 0 : static_cast<double>(value(op.result).count(n));
     }
@@ -175,6 +180,7 @@ template <class T> void Executor<T>::lay_out(Index n, int threads) {
     scalars_[static_cast<std::size_t>(plan_.scalars)] = static_cast<T>(n);
     if (n == laid_rows_ && threads == laid_threads_) return;
     const Index bytes = sizeof(T);
+    laid_rows_ = -1;
     Index weights = 0, sums = 0;
     for (const Packed& p : plan_.packed) weights += value(p.value).count(n) * bytes;
     for (std::size_t p = 0; p < plan_.phases.size(); ++p) {
@@ -188,6 +194,7 @@ template <class T> void Executor<T>::lay_out(Index n, int threads) {
             laid.panel_rows = fixed_panel_rows(phase);
         }
         laid.panel_rows = std::min(laid.panel_rows, laid.rows);
+        if (laid.rows / std::max<Index>(laid.panel_rows, 1) > kMostPanels) throw PlanError("it has too many rows");
         laid.panels = laid.panel_rows ? (laid.rows + laid.panel_rows - 1) / laid.panel_rows : 0;
         laid.slot_offset.clear();
         Index size = 0;
@@ -204,11 +211,13 @@ template <class T> void Executor<T>::lay_out(Index n, int threads) {
         }
     }
     partial_sums_ = static_cast<T*>(sums_memory_.of(static_cast<std::size_t>((sums + 1) * bytes)));
+    cost_ = 0;
     for (Wave& wave : waves_) {
         wave.parts.clear();
         wave.cost = 0;
         for (std::size_t p = wave.first; p < wave.last; ++p) {
             wave.cost += laid_[p].cost;
+            cost_ += laid_[p].cost;
             for (Index panel = 0; panel < laid_[p].panels; ++panel) wave.parts.push_back({p, panel});
         }
     }
@@ -285,7 +294,7 @@ template <class T> void Executor<T>::gather(const Epoch& epoch, Index first, Ind
             const Index* const from = role == Role::codes ? source.codes : source.places;
             if (role == Role::codes && !from) throw PlanError("there are no class codes");
             for (Index i = 0; i < n; ++i) gathered_integers_[g][i] = from ? from[rows[i]] : rows[i];
-            if (role == Role::codes) check_codes(g, gathered_integers_[g], n);
+            if (code_limit_[g] != kNoLimit) check_codes(g, gathered_integers_[g], n);
         }
     }
 }
@@ -324,7 +333,7 @@ template <class T> Totals Executor<T>::run(const Epoch& epoch, double* sums) {
             totals.finite = false;
             break;
         }
-        if ((b % 8 == 7 || last - first > kFewRows || epoch.seconds <= 0) &&
+        if ((b % 8 == 7 || cost_ > kWorthSharing || epoch.seconds <= 0) &&
             std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count() > epoch.seconds)
             break;
     }
@@ -359,6 +368,12 @@ template <class T> void Executor<T>::call(const Once& once) {
     }
 }
 
+// Whether so few rows meet W' that dot products with W as it lies beat packing W'.
+template <class T> bool Executor<T>::takes_dots(const Operation& op, const Laid& laid) const {
+    const bool sparse = sparse_ && value(op.operands[0]).storage == Storage::given;
+    return laid.rows * factor(value(op.result)) < kFewRows && !op.transpose_a && !sparse;
+}
+
 template <class T> void Executor<T>::pack_whole(int packed) {
     const int v = plan_.packed[static_cast<std::size_t>(packed)].value;
     kernels_.pack(base_[static_cast<std::size_t>(v)], value(v).rows, value(v).columns, 0, value(v).rows, packed_[static_cast<std::size_t>(packed)]);
@@ -370,9 +385,7 @@ template <class T> void Executor<T>::execute(Team& team) {
         for (std::size_t p = wave.first; p < wave.last; ++p) {
             const Phase& phase = plan_.phases[p];
             for (const Operation& op : phase.operations) {
-                if (op.kind != Kind::matmul || !op.transpose_b) continue;
-                const bool features = sparse_ && value(op.operands[0]).storage == Storage::given;
-                if (laid_[p].rows * factor(value(op.result)) < kFewRows && !features && !op.transpose_a) continue;
+                if (op.kind != Kind::matmul || !op.transpose_b || takes_dots(op, laid_[p])) continue;
                 if (!plan_.packed[static_cast<std::size_t>(op.packed)].kept || !fresh_[static_cast<std::size_t>(op.packed)]) pack_whole(op.packed);
             }
         }

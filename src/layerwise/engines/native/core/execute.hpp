@@ -9,9 +9,6 @@
 
 namespace layerwise {
 
-// With fewer rows, dot products with W as it lies beat packing W'.
-constexpr Index kFewRows = 8;
-
 // The rows of a data set, as they lie in memory.
 struct Source {
     Index rows;
@@ -110,7 +107,7 @@ template <class T> class Executor {
     void gather(const Epoch& epoch, Index first, Index last);
     template <class Place> void gather_sparse(const Source& source, const Index* rows, Index n);
     void execute(Team& team);
-    void execute_panel(const Rows& rows);
+    void execute_panel(const Rows& rows) noexcept;
     void execute_operation(const Operation& op, const Rows& rows);
     void matmul(const Operation& op, const Rows& rows);
     void map(const Operation& op, const Rows& rows);
@@ -118,6 +115,7 @@ template <class T> class Executor {
     void pick(const Operation& op, const Rows& rows);
     void grouped_matmul(const Operation& op, const Rows& rows);
     void scatter(const Operation& op);
+    bool takes_dots(const Operation& op, const Laid& laid) const;
     void pack_whole(int packed);
     void add_up_sums(std::size_t phase);
 
@@ -155,6 +153,7 @@ template <class T> class Executor {
     Memory arena_, threads_memory_, sums_memory_;
     std::vector<Index> sparse_start_, sparse_column_;
     std::vector<T> sparse_value_;
+    double cost_ = 0;  // of a batch, in nanoseconds
     Index n_ = 0, reserved_rows_ = -1, laid_rows_ = -1;
     int reserved_threads_ = 0, laid_threads_ = 0;
     bool reserved_gathers_ = false, gathers_ = false, sparse_ = false;

@@ -57,7 +57,7 @@ template <class T> struct Map {
     Index outer_stride;
     bool may_overrun;          // what a last vector covers beyond a block may be read, and written before its turn,
     Index room;                // as long as it is within so many elements
-    T* workspace;              // Kernels::workspace(registers) elements
+    T* workspace;              // map_workspace(kernels, registers) elements
 };
 
 // Rows of a sparse matrix, by compressed rows.
@@ -89,7 +89,7 @@ template <class T> struct Kernels {
     void (*multiply_transposed)(const Product<T>&);
     // Rows first..last of W (outputs, inputs) into blocks of W': packed[block][input][output in block].
     void (*pack)(const T* W, Index outputs, Index inputs, Index first, Index last, T* packed);
-    // C += / = products of sparse rows, see execute_sparse.cpp
+    // C = bias + X W', W' packed.
     void (*multiply_sparse)(const SparseRows<T>&, Index rows, Index columns, Index inner, const T* packed, const T* bias, T* C);
     // C (last - first, inputs) = the rows first..last of grad' X, X sparse with `rows` rows.
     void (*multiply_by_sparse)(const SparseRows<T>&, Index rows, Index inputs, const T* grad, Index outputs, Index first, Index last, T* C);
@@ -109,7 +109,9 @@ template <class T> Index map_workspace(const Kernels<T>& kernels, Index register
 
 enum class CodePath : std::int32_t { portable, avx2, avx512, count };
 
-// Null where the library was built without that path.
+bool has(CodePath path);
+
+// Null where the processor or the library lacks that path.
 template <class T> const Kernels<T>* kernels_of(CodePath path);
 
 }  // namespace layerwise

@@ -6,7 +6,7 @@
 
 namespace layerwise {
 
-template <class T> void Executor<T>::execute_panel(const Rows& rows) {
+template <class T> void Executor<T>::execute_panel(const Rows& rows) noexcept {
     for (const Operation& op : rows.phase->operations) execute_operation(op, rows);
 }
 
@@ -119,7 +119,7 @@ template <class T> void Executor<T>::matmul(const Operation& op, const Rows& row
     p.B = whole(op.operands[1], rows);
     p.B_stride = b.columns;
     if (!op.transpose_b) return kernels_.multiply(p);
-    if (rows.laid->rows * factor(out) < kFewRows && !op.transpose_a) return kernels_.multiply_transposed(p);
+    if (takes_dots(op, *rows.laid)) return kernels_.multiply_transposed(p);
     p.B = packed_[static_cast<std::size_t>(op.packed)];
     p.B_packed = true;
     kernels_.multiply(p);
@@ -167,8 +167,8 @@ template <class T> void Executor<T>::map(const Operation& op, const Rows& rows) 
         m.outer_column = whole(product.operands[0], rows) + rows.first;
         m.outer_stride = 1;
     }
-    m.rows = rows.count * (rows.phase->symbolic ? op.start : 1);
-    m.columns = op.depth;
+    m.rows = rows.count * (rows.phase->symbolic ? op.rows_each : 1);
+    m.columns = op.columns;
     m.operands = static_cast<int>(op.operands.size());
     m.constants = static_cast<int>(op.constants.size());
     m.temporaries = op.temporaries;
@@ -180,7 +180,7 @@ template <class T> void Executor<T>::map(const Operation& op, const Rows& rows) 
     m.result = results;
     m.sum = sums;
     // What follows the present rows belongs to another panel, and perhaps to another thread; behind the last is room.
-    m.may_overrun = !op.touches_vectors && (gathers_ || !op.touches_given);
+    m.may_overrun = !op.exact && (gathers_ || !op.reads_given);
     m.room = m.rows * m.columns + (rows.first + rows.count == rows.laid->rows ? kernels_.vector_width : 0);
     m.workspace = workspace_[static_cast<std::size_t>(rows.thread)];
     kernels_.map(m);
@@ -208,7 +208,7 @@ template <class T> void Executor<T>::scatter(const Operation& op) {
 
 template <class T> void Executor<T>::grouped_matmul(const Operation& op, const Rows& rows) {
     const Value &out = value(op.result), &a = value(op.operands[0]);
-    const Index groups = op.depth, inner = a.columns / groups, width = out.columns / groups;
+    const Index groups = op.groups, inner = a.columns / groups, width = out.columns / groups;
     const T* const from = present(op.operands[0], rows);
     const T* const B = whole(op.operands[1], rows);
     T* const to = present(op.result, rows);

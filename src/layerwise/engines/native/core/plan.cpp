@@ -144,8 +144,6 @@ class Decoder {
         require(!p.symbolic || p.rows == 1, "the rows of a phase");
         for (Index i = 0, n = size("number of slots"); i < n; ++i) p.slots.push_back(in_.within(1, kLargest, "slot"));
         for (Index i = 0, n = size("number of operations"); i < n; ++i) p.operations.push_back(operation(p));
-        for (const Operation& op : p.operations)
-            if (op.kind == Kind::matmul && op.packed >= 0 && !plan_.packed[static_cast<std::size_t>(op.packed)].kept) p.to_pack.push_back(op.packed);
         join_products(p);
         plan_.phases.push_back(std::move(p));
     }
@@ -257,14 +255,14 @@ class Decoder {
                 op.result = written_value();
                 op.operands = {number_value(), number_value()};
                 op.transpose_b = in_.flag("transpose");
-                op.depth = in_.within(1, kLargest, "groups");
+                op.groups = in_.within(1, kLargest, "groups");
                 is_whole(op.operands[1]);
                 const Value &out = at(op.result), &a = at(op.operands[0]), &b = at(op.operands[1]);
                 const Index rows = factor(p, out);
                 follows(p, op.result, rows, out.columns);
                 follows(p, op.operands[0], rows, a.columns);
-                require(!b.symbolic && a.columns % op.depth == 0 && out.columns % op.depth == 0 &&
-                            b.rows * b.columns == a.columns / op.depth * out.columns, "grouped_matmul");
+                require(!b.symbolic && a.columns % op.groups == 0 && out.columns % op.groups == 0 &&
+                            b.rows * b.columns == a.columns / op.groups * out.columns, "grouped_matmul");
                 break;
             }
             case Kind::concatenate: {
@@ -371,8 +369,9 @@ class Decoder {
     void map(Phase& p, Operation& op) {
         const Index rows = p.symbolic ? in_.within(1, kLargest, "rows") : in_.within(1, 1, "rows");
         const Index columns = in_.within(1, kLargest, "columns");
-        op.start = rows;
-        op.depth = columns;
+        require(rows <= kLargest / columns, "a formula is too large");
+        op.rows_each = rows;
+        op.columns = columns;
         for (Index i = 0, n = in_.within(0, 60, "number of operands"); i < n; ++i) {
             const int v = number_value();
             const Cover cover = static_cast<Cover>(in_.within(0, 3, "cover"));
@@ -387,7 +386,8 @@ class Decoder {
             }
             op.operands.push_back(v);
             op.covers.push_back(cover);
-            touch(op, x);
+            op.exact = op.exact || x.storage == Storage::vector;
+            op.reads_given = op.reads_given || x.storage == Storage::given;
         }
         for (Index i = 0, n = in_.within(0, 120, "number of constants"); i < n; ++i)
             op.constants.push_back(constants_[in_.within(0, n_constants_ - 1, "constant")]);
@@ -416,16 +416,11 @@ class Decoder {
                 p.has_sums = true;
             } else {
                 follows(p, v, rows, columns);
-                touch(op, x);
+                op.exact = op.exact || x.storage == Storage::vector || x.storage == Storage::given;
             }
             op.results.push_back(summed ? -1 : v);
             op.sums.push_back(summed ? v : -1);
         }
-    }
-
-    static void touch(Operation& op, const Value& x) {
-        op.touches_vectors = op.touches_vectors || x.storage == Storage::vector;
-        op.touches_given = op.touches_given || x.storage == Storage::given;
     }
 
     Reader in_;

@@ -57,14 +57,16 @@ struct Operation {
     int bias = -1;
     int packed = -1;
     bool transpose_a = false, transpose_b = false;
-    Index start = 0, depth = 0, purpose_layer = 0;
+    Index start = 0, groups = 0, purpose_layer = 0;
     // of a map
+    Index rows_each = 0, columns = 0;  // rows for each row of the phase
     std::vector<Cover> covers;
     std::vector<double> constants;
     int temporaries = 0;
     std::vector<Instruction> instructions;
     std::vector<int> results, sums;  // values or -1
-    bool touches_vectors = false, touches_given = false;
+    bool exact = false;  // nothing beyond its arrays may be touched: they are given, or lie over one another
+    bool reads_given = false;
     int product = -1;           // the operation just before it, whose result only it reads
     // of a product
     bool may_be_outer = false;  // such a one, transposed: with one row in the batch it need not be stored
@@ -77,9 +79,7 @@ struct Phase {
     Index rows;
     std::vector<Index> slots;  // columns of each
     std::vector<Operation> operations;
-    std::vector<int> to_pack;  // packed before the phase
     bool has_sums = false;
-    bool has_scatter = false;
 };
 
 struct Plan {

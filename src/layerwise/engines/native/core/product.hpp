@@ -121,7 +121,13 @@ template <class T> void multiply(const Product<T>& p) {
 template <class T, bool UPPER, std::size_t... LANE>
 LW_INLINE typename Simd<T>::V interleave(typename Simd<T>::V a, typename Simd<T>::V b, std::index_sequence<LANE...>) {
     constexpr int W = Simd<T>::width;
+#if defined(__clang__) || __GNUC__ >= 12
     return __builtin_shufflevector(a, b, (static_cast<int>(LANE / 2) + (UPPER ? W / 2 : 0) + (LANE % 2 ? W : 0))...);
+#else
+    using I = typename Simd<T>::Int;
+    const typename Simd<T>::I lanes = {(static_cast<I>(LANE / 2) + (UPPER ? W / 2 : 0) + (LANE % 2 ? W : 0))...};
+    return __builtin_shuffle(a, b, lanes);
+#endif
 }
 template <class T, bool UPPER> LW_INLINE typename Simd<T>::V interleave(typename Simd<T>::V a, typename Simd<T>::V b) {
     return interleave<T, UPPER>(a, b, std::make_index_sequence<static_cast<std::size_t>(Simd<T>::width)>{});

@@ -6,13 +6,16 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <memory>
+#include <cstdint>
 #include <mutex>
+#include <new>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 #if !defined(_WIN32)
 #include <pthread.h>
+#include <signal.h>
 #endif
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
@@ -25,27 +28,27 @@ namespace {
 void pause() {
 #if defined(__x86_64__) || defined(__i386__)
     _mm_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
 #endif
 }
 
 constexpr auto kSpin = std::chrono::microseconds(50);
 
 
-// `ticket_` holds the number of the job in its upper half and the next part to claim in the lower one, so that a late
-// worker can never claim a part of another job.
+// `ticket_` holds the number of the job in its upper half and how many parts are left to claim in the lower one. While
+// any is left the job cannot change, and while the next one is prepared none is: so a late worker, which still looks at
+// an old ticket, can claim nothing.
 class Workers {
   public:
-    ~Workers() {
-        {
-            const std::lock_guard<std::mutex> lock(mutex_);
-            stop_ = true;
-        }
-        wake_.notify_all();
-        for (std::thread& thread : threads_) thread.join();
-    }
-
     // Returns how many threads there are now, the caller included.
     int grow(int wanted) {
+#if !defined(_WIN32)
+        // Signals are for the threads of the interpreter.
+        sigset_t all, before;
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+#endif
         try {
             while (static_cast<int>(threads_.size()) < wanted - 1) {
                 const int number = static_cast<int>(threads_.size()) + 1;
@@ -53,18 +56,19 @@ class Workers {
             }
         } catch (const std::system_error&) {  // the system gives no more: fewer will do
         }
+#if !defined(_WIN32)
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+#endif
         return static_cast<int>(threads_.size()) + 1 < wanted ? static_cast<int>(threads_.size()) + 1 : wanted;
     }
 
     void run(int size, Index parts, void (*call)(const void*, int, Index), const void* what) {
         size_.store(size, std::memory_order_relaxed);
-        // Between jobs no part can be claimed, so the job may be changed: a claim checks the number of parts by ticket.
         const std::uint64_t number = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
         done_.store(0, std::memory_order_relaxed);
         call_.store(call, std::memory_order_relaxed);
         what_.store(what, std::memory_order_relaxed);
-        parts_.store(static_cast<std::uint32_t>(parts), std::memory_order_relaxed);
-        ticket_.store(number << 32, std::memory_order_seq_cst);
+        ticket_.store(number << 32 | static_cast<std::uint32_t>(parts), std::memory_order_seq_cst);
         if (asleep_.load(std::memory_order_seq_cst) > 0) {
             const std::lock_guard<std::mutex> lock(mutex_);
             wake_.notify_all();
@@ -82,13 +86,13 @@ class Workers {
     void claim(int thread, std::uint32_t number) {
         std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
         while (static_cast<std::uint32_t>(ticket >> 32) == number) {
-            const std::uint32_t part = static_cast<std::uint32_t>(ticket);
+            const std::uint32_t left = static_cast<std::uint32_t>(ticket);
+            if (left == 0) return;
             // Read before the claim: if the claim succeeds, the job was still this one when they were read.
             const auto call = call_.load(std::memory_order_relaxed);
             const void* const what = what_.load(std::memory_order_relaxed);
-            if (part >= parts_.load(std::memory_order_relaxed)) return;
-            if (!ticket_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
-            call(what, thread, static_cast<Index>(part));
+            if (!ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+            call(what, thread, static_cast<Index>(left) - 1);
             done_.fetch_add(1, std::memory_order_acq_rel);
             ticket = ticket_.load(std::memory_order_acquire);
         }
@@ -109,9 +113,8 @@ class Workers {
             if (number == seen) {
                 std::unique_lock<std::mutex> lock(mutex_);
                 asleep_.fetch_add(1, std::memory_order_seq_cst);
-                wake_.wait(lock, [&] { return stop_ || static_cast<std::uint32_t>(ticket_.load(std::memory_order_seq_cst) >> 32) != seen; });
+                wake_.wait(lock, [&] { return static_cast<std::uint32_t>(ticket_.load(std::memory_order_seq_cst) >> 32) != seen; });
                 asleep_.fetch_sub(1, std::memory_order_seq_cst);
-                if (stop_) return;
                 continue;
             }
             seen = number;
@@ -122,13 +125,11 @@ class Workers {
     std::vector<std::thread> threads_;
     std::mutex mutex_;
     std::condition_variable wake_;
-    bool stop_ = false;
     std::atomic<int> asleep_{0}, size_{1};
     alignas(64) std::atomic<std::uint64_t> ticket_{0};
     alignas(64) std::atomic<std::uint32_t> done_{0};
     std::atomic<void (*)(const void*, int, Index)> call_{nullptr};
     std::atomic<const void*> what_{nullptr};
-    std::atomic<std::uint32_t> parts_{0};
 };
 
 std::mutex holder;

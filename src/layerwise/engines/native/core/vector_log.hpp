@@ -25,6 +25,7 @@ template <class T> struct Logarithms {
     using V = typename S::V;
     using I = typename S::I;
     using Int = typename S::Int;
+    using U = typename Format<T>::Unsigned;
     using Tools = VectorTools<T>;
     using Constants = LogConstants<T>;
 
@@ -40,7 +41,9 @@ template <class T> struct Logarithms {
         const V normal = denormal ? x * Tools::all(static_cast<T>(Int{1} << up)) : x;
         const I biased = biased_exponent(normal);
         const I k_in_place = Tools::shift_left(biased - Format<T>::bias, Format<T>::mantissa_bits);
-        const V significand = S::from_bits(S::bits(normal) - k_in_place);
+        // Unsigned, as the bits of negative numbers would overflow; with_limits takes care of those.
+        const V significand = S::from_bits(
+            reinterpret_cast<I>(reinterpret_cast<U>(S::bits(normal)) - reinterpret_cast<U>(k_in_place)));
         const V k = exponent_as_number(biased) - (denormal ? Tools::all(up) : Tools::all(0));
         return with_limits(sum(k, significand - Tools::all(1)), x);
 #endif

@@ -10,10 +10,6 @@
 
 #include "execute.hpp"
 
-namespace layerwise {
-bool has(CodePath path);
-}
-
 using namespace layerwise;
 
 namespace {
