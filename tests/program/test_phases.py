@@ -79,7 +79,7 @@ class Interpreter:
             self.values[name][...] = total
 
     def run_operation(self, operation, space, first, last, sums):
-        def block(name, shape):
+        def block(shape):
             factor = times(shape[0]) if isinstance(shape[0], str) else 1
             return slice(first * factor, last * factor)
 
@@ -87,8 +87,9 @@ class Interpreter:
         for place, operand in enumerate(operation.operands):
             value = self.value(operand)
             shape = self.plan.shapes.get(operand, ())
-            if space is not None and len(shape) > 0 and operand != "key" and follows_rows(operation, place, self.plan.shapes):
-                value = value[block(operand, shape)]
+            is_array = len(shape) > 0 and operand != "key"
+            if space is not None and is_array and follows_rows(operation, place, self.plan.shapes):
+                value = value[block(shape)]
             operands.append(value)
         results = computed(operation, operands)
         if operation.attributes.get("transpose_a"):
@@ -97,7 +98,7 @@ class Interpreter:
             if name in operation.summed:
                 sums[name] = sums.get(name, 0) + result.sum()
                 continue
-            place = ... if space is None else block(name, operation.shape)
+            place = ... if space is None else block(operation.shape)
             self.values[name][place] = result
 
 
@@ -118,7 +119,6 @@ def computed(operation, operands):
 
 def times(size):
     return int(size[:-1] or 1) if isinstance(size, str) else 1
-
 
 
 def drawn(program, n=ROWS, seed=0):
@@ -245,7 +245,7 @@ def test_the_printed_schedule_has_every_line_of_the_program(update):
     assert all(line.startswith(("for each block of ", "once:")) for line in headings)
 
 
-# --- programs with the difficulties that networks do not have ------------------------------------------------------------
+# --- programs with the difficulties that networks do not have ---------------------------------------------------------
 
 
 def _split_of_a_result(r, h, W, b):

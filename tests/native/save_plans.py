@@ -1,0 +1,33 @@
+"""Save plans of several programs, for the runner without Python: ``python tests/native/save_plans.py FOLDER``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import layerwise as lw
+from layerwise.engines.native.encoding import encode, save
+
+NETWORKS = {
+    "small": lw.Network(17, [9], 3, hidden="tanh"),
+    "wide": lw.Network(120, [200, 90], 10),
+    "normalised": lw.Network(40, [128, 64], 2, hidden="gelu", dropout=0.3, batch_norm=True),
+    "numbers": lw.Network(33, [70], 2, hidden="mish", output="identity"),
+}
+
+
+def main(folder: Path) -> None:
+    """Write a training step and an evaluation of every network, in both precisions."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, net in NETWORKS.items():
+        programs = {
+            "train_step": net.program("train_step", update=lw.Adam(), penalty=lw.L2(1e-3), weighted=True),
+            "evaluate": net.program("evaluate"),
+        }
+        for kind, program in programs.items():
+            for dtype in ("float32", "float64"):
+                save(encode(program, dtype), folder / f"{name}-{kind}-{dtype}.plan")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
