@@ -10,6 +10,7 @@ size of such a number (Adam); and parameters whose gradient is zero in mathemati
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -30,9 +31,9 @@ def smoothed_signs(s, theta, grad, mean, rate, keep):
 
 #: What training can consist of. Every two values of different rows meet in one of the cases at least.
 CHOICES = {
-    "hidden": {**{name: name for name in activations.TABLE}, "own": lambda s, a: a * s.tanh(a) + 0.1 * s.log1p(a * a)},
+    "hidden": {**{name: name for name in activations.TABLE}, "own": lambda s, a: s.tanh(a) + 0.1 * s.log1p(a * a)},
     "update": {
-        "sgd": lw.SGD(0.05), "momentum": lw.SGD(0.005, momentum=0.9),
+        "sgd": lw.SGD(0.02), "momentum": lw.SGD(0.005, momentum=0.9),
         "nesterov": lw.SGD(0.005, momentum=0.9, nesterov=True), "adagrad": lw.Adagrad(0.03),
         "rmsprop": lw.RMSProp(0.003), "adam": lw.Adam(0.005), "adamw": lw.AdamW(0.005, decay=0.1),
         "own": lw.OwnUpdate.of(smoothed_signs, rate=0.05, keep=0.8),
@@ -61,7 +62,10 @@ def possible(case):
 
 
 def covering_cases():
-    """Choose cases one by one, each with as many pairs that no other has as can be had by going through the rows."""
+    """Choose cases one by one, each with as many pairs that no other has as can be had by going through the rows.
+
+    Among equals, what was chosen least is chosen next.
+    """
     pairs = {
         frozenset([(one, a), (other, b)])
         for one, other in itertools.combinations(CHOICES, 2)
@@ -69,15 +73,17 @@ def covering_cases():
         if possible({one: a, other: b})
     }
     order = sorted(pairs, key=sorted)
-    cases = []
+    cases, times = [], Counter()
     while pairs:
         case = dict(next(pair for pair in order if pair in pairs))
         for row in CHOICES:
             if row not in case:
                 fitting = [name for name in CHOICES[row] if possible(case | {row: name})]
                 gains = [sum(frozenset([(row, name), other]) in pairs for other in case.items()) for name in fitting]
-                case[row] = fitting[int(np.argmax(gains))]
+                times_left_out = [-times[row, name] for name in fitting]
+                *_, case[row] = max(zip(gains, times_left_out, fitting, strict=True))
         pairs -= {frozenset(pair) for pair in itertools.combinations(case.items(), 2)}
+        times.update(case.items())
         cases.append({row: case[row] for row in CHOICES})
     return cases
 

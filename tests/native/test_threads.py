@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -88,6 +89,17 @@ def test_run_after_run(fit_on, same_bits):
     assert all(same_bits(other, first) for other in others)
 
 
+def test_over_and_over(fit_on):
+    """Many steps on more threads than most machines have to spare for tests: a worker may come late, but not err."""
+    net = Network(784, [100], 10)
+    X, y = data(net, 320)
+    settings = {"update": lw.SGD(0.1), "batch_size": 32, "epochs": 30}
+    alone = fit_on("native", net, X, y, threads=1, **settings).parameters.vector.tobytes()
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        assert fit_on("native", net, X, y, threads=3, **settings).parameters.vector.tobytes() == alone
+
+
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="only Linux lists the threads of a process there")
 def test_as_many_threads_as_asked_for_are_used(child):
     script = """
@@ -107,8 +119,9 @@ for count in "13251":
 
 
 @pytest.mark.parametrize("names", [("784-100-10", "784-100-10"), ("784-100-10", "40-256-256-2")], ids=["one", "two"])
-def test_two_trainings_at_the_same_time(names, fit_on, same_bits):
+def test_two_trainings_at_the_same_time(names, fit_on, same_bits, monkeypatch):
     """Of one network, which then share what the engine has made of it, and of two."""
+    monkeypatch.setenv("LAYERWISE_ENGINE", "native")
     actions, alone = [], []
     for seed, name in enumerate(names):
         net, n, settings = TRAININGS[name]
