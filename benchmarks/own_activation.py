@@ -27,10 +27,10 @@ ROUNDS = 7
 
 
 def main() -> None:
-    """Print, for each formula and batch size, the ratio of processor times and how far the parameters are apart."""
+    """Print, for each formula and batch size, the ratio of times and how far the parameters are apart."""
     generator = np.random.default_rng(0)
     X, y = generator.normal(size=(6400, 32)).astype(np.float32), generator.integers(0, 10, 6400)
-    print("own / built-in, 32-64-64-10, medians of processor time; largest difference of a parameter")
+    print("own / built-in, 32-64-64-10, medians of time; largest difference of a parameter")
     for batch_size in (1, 32, 256):
         rows = slice(0, 3000 if batch_size == 1 else 6400)
         for name, formula in OWN.items():
@@ -39,9 +39,9 @@ def main() -> None:
             for _ in range(ROUNDS):
                 for kind, hidden in (("own", formula), ("built-in", name)):
                     net = lw.Network(32, [64, 64], 10, hidden=hidden)
-                    started = time.process_time()
+                    started = time.perf_counter()
                     model = lw.fit(net, X[rows], y[rows], update=lw.SGD(0.01), batch_size=batch_size, epochs=2, seed=0)
-                    seconds[kind].append(time.process_time() - started)
+                    seconds[kind].append(time.perf_counter() - started)
                     theta[kind] = model.parameters.vector
             ratio = statistics.median(seconds["own"]) / statistics.median(seconds["built-in"])
             apart = float(np.abs(theta["own"] - theta["built-in"]).max())
