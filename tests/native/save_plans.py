@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+
 import layerwise as lw
-from layerwise.engines.native.encoding import encode, save
+from layerwise.engines.native.encoding import Encoded, encode
 
 NETWORKS = {
     "small": lw.Network(17, [9], 3, hidden="tanh"),
@@ -27,6 +29,12 @@ def main(folder: Path) -> None:
         for kind, program in programs.items():
             for dtype in ("float32", "float64"):
                 save(encode(program, dtype), folder / f"{name}-{kind}-{dtype}.plan")
+
+
+def save(encoded: Encoded, path: Path) -> None:
+    """Keep a plan as the runner reads it: the number of integers and of constants, then they themselves."""
+    sizes = np.array([len(encoded.code), len(encoded.constants)], np.int64)
+    path.write_bytes(sizes.tobytes() + encoded.code.tobytes() + encoded.constants.tobytes())
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,9 @@ from ...program import Program, Shape
 from ...program.operations import ROW_COUNT, Operation
 from ...program.phases import Phase, Schedule, operation_space, schedule
 from .bytecode import PRIMITIVES, assemble
+from .library import ABI
 
 MAGIC: Final = 0x4C57504C414E
-#: The version of the form; `kAbi` in core/plan.hpp.
-ABI: Final = 1
 #: The order of the enumerations in core/plan.hpp and core/kernels.hpp.
 STORAGE: Final = ("full", "slot", "vector", "given", "scalar", "row_count")
 ROLES: Final = ("other", "features", "targets", "codes", "weights", "rows", "key")
@@ -253,10 +252,3 @@ class _Encoder:
             where=operand, expected=f"a shape that covers {operation.shape} by rows or columns",
             got=str(self.plan.shapes[operand]), remedy="reshape it in the rule",
         )  # fmt: skip
-
-
-def save(encoded: Encoded, path: Any) -> None:
-    """Keep a plan in a file of int64 and float64: their numbers, then they themselves."""
-    sizes = np.array([len(encoded.code), len(encoded.constants)], np.int64)
-    with open(path, "wb") as file:
-        file.write(sizes.tobytes() + encoded.code.tobytes() + encoded.constants.tobytes())
