@@ -133,3 +133,13 @@ def test_astype_refuses_other_types(refuses):
 
 def test_printed():
     assert repr(NET.initialize(dtype="float32")) == f"Parameters of 4-3-2-5: {NET.n_parameters} of float32"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_vectors_begin_on_a_cache_line(dtype):
+    net = Network(5, [7], 3)
+    for seed in range(5):
+        theta = net.initialize(seed, dtype)
+        for made in (theta, theta.copy(), theta.astype("float32")):
+            assert made.vector.ctypes.data % 64 == 0
+        np.testing.assert_array_equal(theta.copy().vector, theta.vector)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError
+from ..ops.memory import aligned
 from .layers import ByLayer
 from .specification import Network, Segment
 
@@ -78,11 +79,11 @@ class Parameters:
 
     def copy(self) -> Parameters:
         """Return parameters that share no memory with these."""
-        return Parameters(self.network, self.vector.copy(), self.statistics.copy())
+        return self.astype(self.vector.dtype)
 
     def astype(self, dtype: npt.DTypeLike) -> Parameters:
         """Return a copy rounded to float32 or widened to float64."""
-        return Parameters(self.network, self.vector.astype(dtype), self.statistics.astype(dtype))
+        return Parameters(self.network, aligned(self.vector, dtype), self.statistics.astype(dtype))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Parameters, (self.network, self.vector, self.statistics)

@@ -18,6 +18,7 @@ from ..network.inputs import check_inputs, check_parameters, check_targets, chec
 from ..network.programs import Setting, executable, layered, vectors_of
 from ..network.trace import check_places, check_rows_for_normalisation
 from ..ops import Purpose
+from ..ops.memory import aligned
 from ..rules.penalties import Penalty, as_penalty
 from ..rules.schedules import Schedule
 from ..rules.schedules import schedule as schedule_named
@@ -395,7 +396,7 @@ def start(
     parameters = net.initialize(seed, dtype)
     if initial is not None:
         parameters.vector[...], parameters.statistics[...] = initial.vector, initial.statistics
-    memory = {name: np.full(net.n_parameters, chosen.initial_memory, dtype) for name in chosen.memory}
+    memory = {name: aligned(chosen.initial_memory, dtype, net.n_parameters) for name in chosen.memory}
     return TrainingState(
         net, settings, parameters, memory, EarlyStopping(monitor, patience, min_improvement), History(net.output.metric)
     )
