@@ -112,6 +112,11 @@ def computed(operation, operands):
         return [operands[0].copy()]
     if operation.kind == "uniform":
         return [ops.uniform(operands[0], key=operands[1], **attributes)]
+    if operation.kind == "columns":
+        known = dict(zip(operation.operands, operands, strict=True))
+        for part in operation.parts:
+            known |= zip(part.results, computed(part, [known[operand] for operand in part.operands]), strict=True)
+        return [known[result] for result in operation.results]
     bias = operands[2] if operation.kind == "matmul" and len(operands) == 3 else 0.0
     operands = operands[:2] if operation.kind == "matmul" else operands
     return [getattr(ops, operation.kind)(*operands, **attributes) + bias]
@@ -187,7 +192,7 @@ def test_a_training_step_is_one_phase_over_rows_and_one_for_each_matrix(net, upd
 def test_every_step_is_in_one_phase(net, update, penalty):
     program = net.program("train_step", update=update, penalty=penalty, weighted=True)
     plan = program.fused
-    operations = [operation for phase in plan.phases for operation in phase.operations]
+    operations = [part for phase in plan.phases for operation in phase.operations for part in operation.parts]
     made = [result for operation in operations for result in operation.results]
     assert len(made) == len(set(made))
     readers = {}

@@ -29,7 +29,7 @@ class Operation:
     Parameters
     ----------
     kind : str
-        An operation of the vocabulary, or "copy".
+        An operation of the vocabulary, "copy", or "columns": several on a few columns (see program/columns.py).
     operands : tuple of str or float
         Names of buffers and of earlier results, or numbers. A product's third operand is its bias.
     results : tuple of str
@@ -54,6 +54,12 @@ class Operation:
     def reads(self) -> Iterator[str]:
         """The operands that have names."""
         return (operand for operand in self.operands if isinstance(operand, str))
+
+    @property
+    def parts(self) -> tuple[Operation, ...]:
+        """The operations that "columns" gathers; of any other kind itself."""
+        parts: tuple[Operation, ...] = self.attributes.get("operations", (self,))
+        return parts
 
     @property
     def formula(self) -> Expression:

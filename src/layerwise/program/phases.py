@@ -9,10 +9,11 @@ other.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from .columns import columns_together
 from .fusion import joined_maps
 from .operations import ROW_COUNT, Operation, operations_of
 from .program import Program, Shape
@@ -100,7 +101,20 @@ def schedule(program: Program) -> Schedule:
     phases = []
     for (level, space, _), members in sorted(groups.items(), key=lambda item: (item[0][0], item[1][0])):
         phases.append(Phase(level, space, tuple(joined_maps([operations[i] for i in members], aliases))))
-    return Schedule(program, tuple(phases), shapes, aliases)
+    return Schedule(program, tuple(_with_columns(phases, program, shapes, aliases)), shapes, aliases)
+
+
+def _with_columns(
+    phases: list[Phase], program: Program, shapes: dict[str, Shape], aliases: dict[str, str]
+) -> Iterator[Phase]:
+    """Gather what goes over a few columns of the batch's rows, in every phase."""
+    readers = Counter(aliases.get(value, value) for _, value in program.outputs)
+    readers.update(aliases.get(read, read) for phase in phases for o in phase.operations for read in set(o.reads))
+    for phase in phases:
+        if phase.space != "n":
+            yield phase
+        else:
+            yield replace(phase, operations=tuple(columns_together(phase.operations, shapes, aliases, readers)))
 
 
 def space_of(shape: Shape) -> Space:

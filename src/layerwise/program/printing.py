@@ -34,12 +34,12 @@ def schedule_text(schedule: Schedule) -> str:
         lines[name].append(line)
     printed = [_head(program)]
     for phase in schedule.phases:
-        own = []
-        for operation in phase.operations:
-            for name in operation.results:
-                own += lines.pop(name, [])
-                if name in operation.writes:
-                    own += lines.pop(f"<- {operation.writes[name]}", [])
+        own: list[str] = []
+        for part in (part for operation in phase.operations for part in operation.parts):
+            for name in part.results:
+                own.extend(lines.pop(name, []))
+                if name in part.writes:
+                    own.extend(lines.pop(f"<- {part.writes[name]}", []))
         headings: dict[Space, str] = {"n": "for each block of rows:", None: "once:"}
         heading = headings.get(phase.space, f"for each block of the {phase.space} units:")
         printed += [f"  {heading}", *(f"    {line}" for line in own)] if own else []

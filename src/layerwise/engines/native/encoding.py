@@ -14,7 +14,7 @@ from ...errors import SpecificationError
 from ...program import Program, Shape
 from ...program.operations import ROW_COUNT, Operation
 from ...program.phases import Phase, Schedule, operation_space, schedule
-from .bytecode import PRIMITIVES, assemble
+from .bytecode import PRIMITIVES, Bytecode, Instruction, assemble
 from .library import ABI
 
 MAGIC: Final = 0x4C57504C414E
@@ -23,8 +23,9 @@ STORAGE: Final = ("full", "slot", "vector", "given", "scalar", "row_count")
 ROLES: Final = ("other", "features", "targets", "codes", "weights", "rows", "key")
 KINDS: Final = (
     "matmul", "map", "sum_rows", "sum_columns", "max_columns", "pick", "one_hot", "gather_rows", "scatter_add_rows",
-    "grouped_matmul", "concatenate", "slice_columns", "uniform", "copy", "pack",
+    "grouped_matmul", "concatenate", "slice_columns", "uniform", "copy", "pack", "columns",
 )  # fmt: skip
+COLUMN_STEPS: Final = ("map", "sum_columns", "max_columns", "pick", "one_hot")
 COVERS: Final = ("full", "row", "column", "scalar")
 INTEGERS: Final = ("codes", "rows", "key")
 
@@ -47,6 +48,47 @@ class Encoded:
     vectors: tuple[str, ...]
     given: tuple[str, ...]
     outputs: tuple[tuple[str, Shape], ...]
+
+
+@dataclass(frozen=True)
+class MapCode:
+    """A formula as a plan has it, without what it reads and writes.
+
+    Parameters
+    ----------
+    covers : tuple of int
+        How each operand covers the shape, see `COVERS`.
+    constants, temporaries : int
+        How many registers of each.
+    instructions : tuple of Instruction
+    summed : tuple of bool
+        Which results are sums.
+    of_rows : bool
+        Whether it follows the rows of a batch.
+    gradient : int or None
+        The operand that is a sum over rows made by the product before it.
+    """
+
+    covers: tuple[int, ...]
+    constants: int
+    temporaries: int
+    instructions: tuple[Instruction, ...]
+    summed: tuple[bool, ...]
+    of_rows: bool
+    gradient: int | None
+
+
+def map_codes(program: Program, dtype: npt.DTypeLike) -> list[MapCode]:
+    """Return the formulas of a program's plan, in order."""
+    encoder = _Encoder(schedule(program), np.dtype(dtype).itemsize)
+    encoder.encoded()
+    return encoder.maps
+
+
+def _gradient(operation: Operation, before: Operation | None) -> int | None:
+    if before is None or before.kind != "matmul" or not before.attributes["transpose_a"]:
+        return None
+    return operation.operands.index(before.results[0]) if before.results[0] in operation.operands else None
 
 
 def encode(program: Program, dtype: npt.DTypeLike) -> Encoded:
@@ -85,6 +127,7 @@ class _Encoder:
     value_of: dict[str, int] = field(default_factory=dict)
     packed: dict[int, int] = field(default_factory=dict)
     constants: list[float] = field(default_factory=list)
+    maps: list[MapCode] = field(default_factory=list)
     full: int = 0
 
     def encoded(self) -> Encoded:
@@ -178,15 +221,18 @@ class _Encoder:
 
     def _phase(self, stored: tuple[Phase, list[int], list[Operation]]) -> list[int]:
         phase, slots, operations = stored
-        codes = [code for operation in operations for code in self._operation(operation)]
+        pairs = zip(operations, [None, *operations], strict=False)
+        codes = [code for operation, before in pairs for code in self._operation(operation, before)]
         rows = phase.space if isinstance(phase.space, int) else 1
         return [phase.level, phase.space == "n", rows, len(slots), *slots, len(codes), *(n for c in codes for n in c)]
 
-    def _operation(self, operation: Operation) -> list[list[int]]:
+    def _operation(self, operation: Operation, before: Operation | None) -> list[list[int]]:
         attributes = operation.attributes
         kind = KINDS.index(operation.kind)
         if operation.kind == "map":
-            return [[kind, *self._map(operation)], *self._packs(operation)]
+            return [[kind, *self._map(operation, before)], *self._packs(operation)]
+        if operation.kind == "columns":
+            return [[kind, *self._columns(operation)]]
         result = self._of(operation.results[0])
         operands = [self._of(str(o)) for o in operation.operands]
         match operation.kind:
@@ -211,7 +257,7 @@ class _Encoder:
         written = [self.value_of[target] for target in operation.writes.values()]
         return [[KINDS.index("pack"), self.packed[value]] for value in written if value in self.packed]
 
-    def _map(self, operation: Operation) -> list[int]:
+    def _map(self, operation: Operation, before: Operation | None) -> list[int]:
         _, rows, columns = dimensions(operation.shape)
         if operation_space(operation) != "n":
             rows = 1
@@ -222,19 +268,46 @@ class _Encoder:
             for k, i in enumerate(kept)
             if operation.results[i] in operation.writes and self.value_of[operation.results[i]] in operands
         }
-        summed = frozenset(k for k, i in enumerate(kept) if operation.results[i] in operation.summed)
-        code = assemble(operation.formula, [operation.formula.outputs[i] for i in kept], overwritten, summed)
+        summed = [operation.results[i] in operation.summed for i in kept]
+        code = assemble(operation.formula, [operation.formula.outputs[i] for i in kept], overwritten,
+                        frozenset(k for k, is_summed in enumerate(summed) if is_summed))  # fmt: skip
+        covers = [self._cover(operation, str(o)) for o in operation.operands]
+        self.maps.append(MapCode(
+            tuple(covers), len(code.constants), code.temporaries, code.instructions, tuple(summed),
+            operation_space(operation) == "n", _gradient(operation, before),
+        ))  # fmt: skip
+        numbers = [rows, columns, len(operands), *(n for pair in zip(operands, covers, strict=True) for n in pair)]
+        numbers += self._formula(code, len(kept))
+        for i, is_summed in zip(kept, summed, strict=True):
+            numbers += [is_summed, self._of(operation.results[i])]
+        return numbers
+
+    def _formula(self, code: Bytecode, results: int) -> list[int]:
         first = len(self.constants)
         self.constants += code.constants
-        covers = [self._cover(operation, str(o)) for o in operation.operands]
-        numbers = [rows, columns, len(operands), *(n for pair in zip(operands, covers, strict=True) for n in pair)]
-        numbers += [len(code.constants), *range(first, len(self.constants)), code.temporaries, len(kept)]
+        numbers = [len(code.constants), *range(first, len(self.constants)), code.temporaries, results]
         numbers += [len(code.instructions)]
-        numbers += [n for primitive, *registers in code.instructions for n in (PRIMITIVES.index(primitive), *registers)]
-        for i in kept:
-            result = operation.results[i]
-            numbers += [result in operation.summed, self._of(result)]
-        return numbers
+        return numbers + [n for name, *registers in code.instructions for n in (PRIMITIVES.index(name), *registers)]
+
+    def _columns(self, operation: Operation) -> list[int]:
+        """Number the registers: first the operands, then what each part makes."""
+        register = {str(operand): i for i, operand in enumerate(operation.operands)}
+        numbers = [len(register), *(self._of(name) for name in register), len(operation.parts)]
+        read = {name for part in operation.parts for name in part.reads} | set(operation.results)
+        for part in operation.parts:
+            step = COLUMN_STEPS.index(part.kind)
+            operands = [register[str(operand)] for operand in part.operands]
+            columns = dimensions(part.shape)[2]
+            kept = [i for i, result in enumerate(part.results) if result in read]
+            if part.kind == "map":
+                code = assemble(part.formula, [part.formula.outputs[i] for i in kept], {})
+                numbers += [step, columns, len(operands), *operands, *self._formula(code, len(kept))]
+            else:
+                numbers += [step, *([columns] if part.kind == "one_hot" else []), *operands]
+            for i in kept:
+                register[part.results[i]] = len(register)
+        results = [(register[name], self._of(name)) for name in operation.results]
+        return [*numbers, len(results), *(n for pair in results for n in pair)]
 
     def _cover(self, operation: Operation, operand: str) -> int:
         """Say how an operand's shape covers the operation's."""

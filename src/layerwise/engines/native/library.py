@@ -14,7 +14,7 @@ from typing import Final, Literal
 from ...errors import MissingExtraError, SpecificationError, StorageError, check_number, closest
 
 #: The version of the C interface that this package speaks: kAbi in core/plan.hpp. Every change of it raises both.
-ABI: Final = 1
+ABI: Final = 2
 #: Bits of ``layerwise_code_paths()``, best first.
 CODE_PATHS: Final = {"avx512": 4, "avx2": 2, "portable": 1}
 ENGINES: Final = ("native", "reference")

@@ -62,20 +62,82 @@ template <class T>
 Executor<T>::Executor(Plan plan, const Kernels<T>& kernels)
     : plan_(std::move(plan)), kernels_(kernels), base_(plan_.values.size()), integers_(plan_.given.size()),
       gathered_(plan_.given.size()), gathered_integers_(plan_.given.size()),
-      scalars_(static_cast<std::size_t>(plan_.scalars) + 1), laid_(plan_.phases.size()), packed_(plan_.packed.size()),
+      scalars_(static_cast<std::size_t>((plan_.scalars + 1) * kernels.vector_width)),
+      prepared_(static_cast<std::size_t>(plan_.operations)), laid_(plan_.phases.size()), packed_(plan_.packed.size()),
       fresh_(plan_.packed.size()), code_limit_(plan_.given.size(), kNoLimit) {
     for (const Phase& phase : plan_.phases)
         for (const Operation& op : phase.operations) {
-            const bool picks = op.kind == Kind::pick, gathers = op.kind == Kind::gather_rows, scatters = op.kind == Kind::scatter_add_rows;
-            if (!picks && !gathers && !scatters) continue;
-            Index& limit = code_limit_[static_cast<std::size_t>(value(op.operands[1]).index)];
-            const Value& from = value(scatters ? op.result : op.operands[0]);
-            limit = std::min(limit, picks ? from.columns : from.rows);
+            const auto below = [&](int codes, Index limit) {
+                Index& own = code_limit_[static_cast<std::size_t>(value(codes).index)];
+                own = std::min(own, limit);
+            };
+            if (op.kind == Kind::pick) below(op.operands[1], value(op.operands[0]).columns);
+            if (op.kind == Kind::gather_rows) below(op.operands[1], value(op.operands[0]).rows);
+            if (op.kind == Kind::scatter_add_rows) below(op.operands[1], value(op.result).rows);
+            for (const ColumnOperation& part : op.parts)
+                if (part.step == ColumnStep::pick) below(op.operands[static_cast<std::size_t>(part.codes)], part.columns);
         }
+    for (const Phase& phase : plan_.phases)
+        for (const Operation& op : phase.operations) prepare(op);
     for (std::size_t p = 0; p < plan_.phases.size(); ++p) {
         if (waves_.empty() || plan_.phases[waves_.back().first].level != plan_.phases[p].level) waves_.push_back({p, p, {}, 0});
         waves_.back().last = p + 1;
     }
+}
+
+template <class T> const T* Executor<T>::copies_of(const std::vector<double>& constants) {
+    const std::size_t width = static_cast<std::size_t>(kernels_.vector_width);
+    constants_.push_back(std::make_unique<T[]>(constants.size() * width));
+    for (std::size_t i = 0; i < constants.size(); ++i) std::fill_n(&constants_.back()[i * width], width, static_cast<T>(constants[i]));
+    return constants_.back().get();
+}
+
+// What does not change from run to run: constants, and code that knows the formula.
+template <class T> void Executor<T>::prepare(const Operation& op) {
+    Prepared& made = prepared_[static_cast<std::size_t>(op.number)];
+    for (const ColumnOperation& part : op.parts) {
+        ColumnPart<T> p{};
+        p.step = part.step;
+        p.columns = part.columns;
+        p.operand = part.operand;
+        p.codes = part.codes;
+        p.result = part.result;
+        p.operands = static_cast<int>(part.operands.size());
+        p.constants = static_cast<int>(part.formula.constants.size());
+        p.temporaries = part.formula.temporaries;
+        p.instructions = static_cast<int>(part.formula.instructions.size());
+        p.results = static_cast<int>(part.formula.results);
+        p.operand_register = part.operands.data();
+        p.constant = copies_of(part.formula.constants);
+        p.instruction = part.formula.instructions.data();
+        made.parts.push_back(p);
+    }
+    if (op.kind != Kind::map) return;
+    made.constants = copies_of(op.formula.constants);
+    const std::size_t results = op.results.size();
+    const auto summed = std::make_unique<bool[]>(results);
+    for (std::size_t i = 0; i < results; ++i) summed[i] = op.sums[i] >= 0;
+    int gradient = -1;
+    for (std::size_t i = 0; op.product >= 0 && i < op.operands.size(); ++i)
+        if (op.operands[i] == op.product_result) gradient = static_cast<int>(i);
+    const FormulaCode code{static_cast<int>(op.operands.size()), static_cast<int>(op.formula.constants.size()), op.formula.temporaries,
+                           static_cast<int>(op.formula.instructions.size()), static_cast<int>(results), op.covers.data(), summed.get(),
+                           op.formula.instructions.data(), gradient};
+    made.known = kernels_.known_map(code, false);
+    made.known_outer = kernels_.known_map(code, true);
+    made.covers = op.covers;
+    for (std::size_t i = 0; i < op.covers.size(); ++i) {
+        const Storage storage = value(op.operands[i]).storage;
+        if (op.covers[i] == Cover::scalar && (storage == Storage::scalar || storage == Storage::row_count)) made.covers[i] = Cover::copies;
+    }
+    made.outer_covers = made.covers;
+    if (gradient >= 0) made.outer_covers[static_cast<std::size_t>(gradient)] = Cover::outer;
+}
+
+template <class T> void Executor<T>::set_scalar(std::size_t scalar, double value) {
+    T* const at = &scalars_[scalar * static_cast<std::size_t>(kernels_.vector_width)];
+    const T number = static_cast<T>(value);
+    if (std::memcmp(at, &number, sizeof number) != 0) std::fill_n(at, kernels_.vector_width, number);
 }
 
 // --- memory -----------------------------------------------------------------------------------------------------------
@@ -84,8 +146,8 @@ template <class T> void Executor<T>::bind_vectors(void* const* vectors) {
     for (std::size_t v = 0; v < base_.size(); ++v) {
         const Value& value = plan_.values[v];
         if (value.storage == Storage::vector) base_[v] = static_cast<T*>(vectors[value.index]) + value.start;
-        if (value.storage == Storage::scalar) base_[v] = &scalars_[static_cast<std::size_t>(value.index)];
-        if (value.storage == Storage::row_count) base_[v] = &scalars_[static_cast<std::size_t>(plan_.scalars)];
+        if (value.storage == Storage::scalar) base_[v] = &scalars_[static_cast<std::size_t>(value.index * kernels_.vector_width)];
+        if (value.storage == Storage::row_count) base_[v] = &scalars_[static_cast<std::size_t>(plan_.scalars * kernels_.vector_width)];
     }
     std::fill(fresh_.begin(), fresh_.end(), 0);
 }
@@ -134,7 +196,7 @@ template <class T> void Executor<T>::reserve(Index most_rows, bool gathers, int 
     reserved_gathers_ = gathers;
     std::fill(fresh_.begin(), fresh_.end(), 0);
     // Panels depend on the number of rows, but never exceed this.
-    Index scratch = 0, registers = 0;
+    Index scratch = 0, registers = 0, columns = 0;
     for (const Phase& phase : plan_.phases) {
         Index size = 0;
         for (const Index columns : phase.slots) {
@@ -144,12 +206,13 @@ template <class T> void Executor<T>::reserve(Index most_rows, bool gathers, int 
         }
         scratch = size > scratch ? size : scratch;
         for (const Operation& op : phase.operations) {
-            const Index count = static_cast<Index>(op.operands.size() + op.constants.size() + op.results.size()) + op.temporaries;
-            registers = count > registers ? count : registers;
+            const Index count = static_cast<Index>(op.operands.size() + op.formula.constants.size() + op.results.size()) + op.formula.temporaries;
+            registers = std::max(registers, count);
+            columns = std::max(columns, op.workspace);
         }
     }
     scratch = rounded(scratch, bytes);
-    const Index workspace = rounded(map_workspace(kernels_, registers), bytes);
+    const Index workspace = rounded(std::max(map_workspace(kernels_, registers), columns_workspace(kernels_, columns)), bytes);
     T* const memory = static_cast<T*>(threads_memory_.of(static_cast<std::size_t>(threads * (scratch + workspace) * bytes)));
     scratch_.clear();
     workspace_.clear();
@@ -169,7 +232,7 @@ template <class T> double Executor<T>::cost_of(const Operation& op, const Phase&
             const double inner = static_cast<double>(op.transpose_a ? (a.symbolic ? a.rows * n : a.rows) : a.columns);
             return static_cast<double>(out.count(n)) * inner * static_cast<double>(sizeof(T)) / 300;
         }
-        case Kind::map: return rows * static_cast<double>(op.rows_each * op.columns) * static_cast<double>(op.instructions.size()) * static_cast<double>(sizeof(T)) / 64;
+        case Kind::map: return rows * static_cast<double>(op.rows_each * op.columns) * static_cast<double>(op.formula.instructions.size()) * static_cast<double>(sizeof(T)) / 64;
         case Kind::sum_rows: return static_cast<double>(value(op.operands[0]).count(n)) * static_cast<double>(sizeof(T)) / 64;
         default: return op.result < 0 ? 0 : static_cast<double>(value(op.result).count(n));
     }
@@ -177,7 +240,7 @@ template <class T> double Executor<T>::cost_of(const Operation& op, const Phase&
 
 template <class T> void Executor<T>::lay_out(Index n, int threads) {
     n_ = n;
-    scalars_[static_cast<std::size_t>(plan_.scalars)] = static_cast<T>(n);
+    set_scalar(static_cast<std::size_t>(plan_.scalars), static_cast<double>(n));
     if (n == laid_rows_ && threads == laid_threads_) return;
     const Index bytes = sizeof(T);
     laid_rows_ = -1;
@@ -319,7 +382,7 @@ template <class T> Totals Executor<T>::run(const Epoch& epoch, double* sums) {
     for (Index b = 0; b < epoch.batches; ++b) {
         const Index first = epoch.bounds[2 * b], last = epoch.bounds[2 * b + 1];
         const double* const row = epoch.table + (epoch.table_rows > 1 ? b * plan_.scalars : 0);
-        for (Index s = 0; s < plan_.scalars; ++s) scalars_[static_cast<std::size_t>(s)] = static_cast<T>(row[s]);
+        for (Index s = 0; s < plan_.scalars; ++s) set_scalar(static_cast<std::size_t>(s), row[s]);
         lay_out(last - first, team.size());
         gather(epoch, first, last);
         seed_ = epoch.seed;
@@ -359,7 +422,7 @@ template <class T> void Executor<T>::call(const Once& once) {
             step_ = static_cast<std::uint64_t>(integers_[g][1]);
         }
     }
-    for (Index s = 0; s < plan_.scalars; ++s) scalars_[static_cast<std::size_t>(s)] = static_cast<T>(once.scalars[s]);
+    for (Index s = 0; s < plan_.scalars; ++s) set_scalar(static_cast<std::size_t>(s), once.scalars[s]);
     lay_out(once.n, team.size());
     execute(team);
     for (std::size_t o = 0; o < plan_.outputs.size(); ++o) {

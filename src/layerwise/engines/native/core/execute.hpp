@@ -1,6 +1,7 @@
 // Executing a plan: batch after batch, wave after wave, block of rows after block of rows.
 #pragma once
 
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -90,6 +91,13 @@ template <class T> class Executor {
         std::vector<Part> parts;
         double cost = 0;
     };
+    using KnownMap = void (*)(const Map<T>&);
+    struct Prepared {  // an operation's formula, when the plan is loaded
+        KnownMap known = nullptr, known_outer = nullptr;
+        const T* constants = nullptr;
+        std::vector<Cover> covers, outer_covers;
+        std::vector<ColumnPart<T>> parts;
+    };
     struct Rows {  // what an operation works on
         const Phase* phase;
         const Laid* laid;
@@ -98,6 +106,9 @@ template <class T> class Executor {
         Index panel;
     };
 
+    void prepare(const Operation& op);
+    const T* copies_of(const std::vector<double>& constants);
+    void set_scalar(std::size_t scalar, double value);
     Index fixed_panel_rows(const Phase& phase) const;
     void bind_vectors(void* const* vectors);
     void reserve(Index most_rows, bool gathers, int threads);
@@ -111,6 +122,7 @@ template <class T> class Executor {
     void execute_operation(const Operation& op, const Rows& rows);
     void matmul(const Operation& op, const Rows& rows);
     void map(const Operation& op, const Rows& rows);
+    void columns(const Operation& op, const Rows& rows);
     bool is_outer(const Operation& op) const;
     void pick(const Operation& op, const Rows& rows);
     void grouped_matmul(const Operation& op, const Rows& rows);
@@ -143,7 +155,9 @@ template <class T> class Executor {
     std::vector<const Index*> integers_;   // by given array
     std::vector<T*> gathered_;             // by given array
     std::vector<Index*> gathered_integers_;
-    std::vector<T> scalars_;
+    std::vector<T> scalars_;               // each a vector of copies; the last is the number of rows
+    std::vector<Prepared> prepared_;       // by operation
+    std::vector<std::unique_ptr<T[]>> constants_;
     std::vector<Laid> laid_;
     std::vector<Wave> waves_;
     std::vector<T*> packed_;

@@ -40,8 +40,9 @@ struct Instruction {
     std::int16_t result, a, b, c;  // registers
 };
 
-// How an operand of a map covers its (rows, columns). An outer product is a row times a column that is given beside.
-enum class Cover : std::uint8_t { full, row, column, scalar, outer };
+// How an operand of a map covers its (rows, columns). An outer product is a row times a column that is given beside;
+// `copies` is a scalar that lies there as a whole vector of copies. Plans know the first four.
+enum class Cover : std::uint8_t { full, row, column, scalar, outer, copies };
 
 // One elementwise formula on (rows, columns). Registers: operands, constants, temporaries, results.
 template <class T> struct Map {
@@ -49,7 +50,7 @@ template <class T> struct Map {
     int operands, constants, temporaries, instructions, results;
     const T* const* operand;
     const Cover* cover;
-    const double* constant;
+    const T* constant;         // a vector of copies of each
     const Instruction* instruction;
     T* const* result;          // null where the result is only summed
     T* const* sum;             // where to put the sum over all elements, or null
@@ -58,6 +59,42 @@ template <class T> struct Map {
     bool may_overrun;          // what a last vector covers beyond a block may be read, and written before its turn,
     Index room;                // as long as it is within so many elements
     T* workspace;              // map_workspace(kernels, registers) elements
+};
+
+// A formula as a plan has it, for comparison with those that the compiler has seen (known_formulas.inc).
+struct FormulaCode {
+    int operands, constants, temporaries, instructions, results;
+    const Cover* cover;
+    const bool* summed;  // by result
+    const Instruction* instruction;
+    int gradient;        // the operand that may be an outer product, or -1
+};
+
+// One of several operations on a few columns, see columns.hpp. Registers count from 0; a result is one, or the first.
+enum class ColumnStep : std::uint8_t { map, sum, max, pick, one_hot };
+template <class T> struct ColumnPart {
+    ColumnStep step;
+    int columns;              // of the operand of a reduction, or of the results
+    int operand, codes, result;
+    // of a map
+    int operands, constants, temporaries, instructions, results;
+    const int* operand_register;
+    const T* constant;        // a vector of copies of each
+    const Instruction* instruction;
+};
+
+// Operations that run together, in registers that hold the columns of a few rows. First the inputs' registers, then the
+// results of the parts in their order.
+template <class T> struct Columns {
+    Index rows;
+    int inputs, registers, parts, results;
+    const int* width;             // columns of each register; 0 for a scalar or codes
+    const T* const* input;        // rows of numbers, or copies of a scalar; null for codes
+    const Index* const* codes;    // by input; null for numbers
+    const ColumnPart<T>* part;
+    const int* result_register;
+    T* const* result;
+    T* workspace;                 // columns_workspace(kernels, ...) elements
 };
 
 // Rows of a sparse matrix, by compressed rows.
@@ -79,6 +116,10 @@ struct Gather {
     Index count;
 };
 
+// Columns that may be taken together, and the registers and temporaries of them.
+constexpr int kMostColumns = 32;
+constexpr int kMostColumnRegisters = 160;
+
 template <class T> struct Kernels {
     int vector_width;
     int packed_columns;  // columns of a packed block
@@ -95,6 +136,9 @@ template <class T> struct Kernels {
     void (*multiply_by_sparse)(const SparseRows<T>&, Index rows, Index inputs, const T* grad, Index outputs, Index first, Index last, T* C);
 
     void (*map)(const Map<T>&);
+    // The same for a formula that the compiler has seen, with an outer product as one operand or without; null for others.
+    void (*(*known_map)(const FormulaCode&, bool outer))(const Map<T>&);
+    void (*columns)(const Columns<T>&);
     void (*sum_rows)(const T* A, Index rows, Index columns, T* out);
     void (*sum_columns)(const T* A, Index rows, Index columns, T* out);
     void (*max_columns)(const T* A, Index rows, Index columns, T* out);
@@ -105,6 +149,11 @@ template <class T> struct Kernels {
 // Elements that the workspace of a map with so many registers needs.
 template <class T> Index map_workspace(const Kernels<T>& kernels, Index registers) {
     return registers * (kernels.map_block + 2 * kernels.vector_width);
+}
+
+// The same for operations on a few columns: so many columns in all registers and temporaries.
+template <class T> Index columns_workspace(const Kernels<T>& kernels, Index columns) {
+    return (columns + 1) * kernels.vector_width;
 }
 
 enum class CodePath : std::int32_t { portable, avx2, avx512, count };

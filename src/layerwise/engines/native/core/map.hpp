@@ -84,17 +84,18 @@ template <class T> class MapRun {
     explicit MapRun(const Map<T>& map) : map_(map) {
         const int fixed = map.operands + map.constants;
         first_result_ = fixed + map.temporaries;
-        for (int i = 0; i < map.constants; ++i) splat(map.operands + i, static_cast<T>(map.constant[i]));
-        for (int i = 0; i < map.operands; ++i)
+        for (int i = 0; i < map.constants; ++i) registers_[map.operands + i] = {const_cast<T*>(map.constant) + i * W, 0};
+        for (int i = 0; i < map.operands; ++i) {
             if (map.cover[i] == Cover::scalar) splat(i, *map.operand[i]);
+            if (map.cover[i] == Cover::copies) registers_[i] = {const_cast<T*>(map.operand[i]), 0};
+            by_row_ = by_row_ || map.cover[i] == Cover::row || map.cover[i] == Cover::column || map.cover[i] == Cover::outer;
+        }
         for (int i = 0; i < map.temporaries; ++i) registers_[fixed + i] = {own(fixed + i), 1};
         for (int i = 0; i < map.results; ++i) sum_[i] = typename S::V{};
     }
 
     void run() {
-        bool by_row = false;
-        for (int i = 0; i < map_.operands; ++i) by_row = by_row || (map_.cover[i] != Cover::full && map_.cover[i] != Cover::scalar);
-        if (!by_row) {
+        if (!by_row_) {
             flat(0, map_.rows * map_.columns);
         } else if (map_.rows == 1 || 2 * map_.columns > block_) {
             for (Index row = 0; row < map_.rows; ++row) {
@@ -228,6 +229,7 @@ template <class T> class MapRun {
     const Map<T>& map_;
     static constexpr int block_ = map_block<T>();
     int first_result_;
+    bool by_row_ = false;
     Register<T> registers_[kMostRegisters];
     typename S::V sum_[kMostRegisters];
 };

@@ -82,6 +82,7 @@ template <class T> void Executor<T>::execute_operation(const Operation& op, cons
             const int v = plan_.packed[static_cast<std::size_t>(op.packed)].value;
             return kernels_.pack(base_[static_cast<std::size_t>(v)], value(v).rows, value(v).columns, rows.first, rows.first + rows.count, packed_[static_cast<std::size_t>(op.packed)]);
         }
+        case Kind::columns: return columns(op, rows);
         case Kind::count: return;
     }
 }
@@ -152,38 +153,66 @@ template <class T> void Executor<T>::map(const Operation& op, const Rows& rows) 
             number += rows.laid->panels;
         }
     }
+    const Prepared& prepared = prepared_[static_cast<std::size_t>(op.number)];
+    auto known = prepared.known;
     Map<T> m;
-    m.cover = op.covers.data();
-    Cover covers[most];
+    m.cover = prepared.covers.data();
     if (op.product >= 0 && is_outer(rows.phase->operations[static_cast<std::size_t>(op.product)])) {
         const Operation& product = rows.phase->operations[static_cast<std::size_t>(op.product)];
-        std::copy(op.covers.begin(), op.covers.end(), covers);
+        m.cover = prepared.outer_covers.data();
+        known = prepared.known_outer;
         for (std::size_t i = 0; i < op.operands.size(); ++i)
-            if (op.operands[i] == product.result) {
-                covers[i] = Cover::outer;
-                operands[i] = whole(product.operands[1], rows);
-            }
-        m.cover = covers;
+            if (m.cover[i] == Cover::outer) operands[i] = whole(product.operands[1], rows);
         m.outer_column = whole(product.operands[0], rows) + rows.first;
         m.outer_stride = 1;
     }
     m.rows = rows.count * (rows.phase->symbolic ? op.rows_each : 1);
     m.columns = op.columns;
     m.operands = static_cast<int>(op.operands.size());
-    m.constants = static_cast<int>(op.constants.size());
-    m.temporaries = op.temporaries;
-    m.instructions = static_cast<int>(op.instructions.size());
+    m.constants = static_cast<int>(op.formula.constants.size());
+    m.temporaries = op.formula.temporaries;
+    m.instructions = static_cast<int>(op.formula.instructions.size());
     m.results = static_cast<int>(op.results.size());
     m.operand = operands;
-    m.constant = op.constants.data();
-    m.instruction = op.instructions.data();
+    m.constant = prepared.constants;
+    m.instruction = op.formula.instructions.data();
     m.result = results;
     m.sum = sums;
+    if (known) return known(m);
     // What follows the present rows belongs to another panel, and perhaps to another thread; behind the last is room.
     m.may_overrun = !op.exact && (gathers_ || !op.reads_given);
     m.room = m.rows * m.columns + (rows.first + rows.count == rows.laid->rows ? kernels_.vector_width : 0);
     m.workspace = workspace_[static_cast<std::size_t>(rows.thread)];
     kernels_.map(m);
+}
+
+template <class T> void Executor<T>::columns(const Operation& op, const Rows& rows) {
+    constexpr std::size_t most = 64;
+    const T* inputs[most];
+    const Index* input_codes[most];
+    T* results[most];
+    for (std::size_t i = 0; i < op.operands.size(); ++i) {
+        const Value& v = value(op.operands[i]);
+        const bool integers = v.storage == Storage::given && plan_.given[static_cast<std::size_t>(v.index)].integers;
+        input_codes[i] = integers ? codes(op.operands[i], rows) : nullptr;
+        inputs[i] = integers ? nullptr : op.widths[i] ? present(op.operands[i], rows) : whole(op.operands[i], rows);
+    }
+    for (std::size_t i = 0; i < op.results.size(); ++i) results[i] = present(op.results[i], rows);
+    const Prepared& prepared = prepared_[static_cast<std::size_t>(op.number)];
+    Columns<T> c;
+    c.rows = rows.count;
+    c.inputs = static_cast<int>(op.operands.size());
+    c.registers = static_cast<int>(op.widths.size());
+    c.parts = static_cast<int>(prepared.parts.size());
+    c.results = static_cast<int>(op.results.size());
+    c.width = op.widths.data();
+    c.input = inputs;
+    c.codes = input_codes;
+    c.part = prepared.parts.data();
+    c.result_register = op.result_registers.data();
+    c.result = results;
+    c.workspace = workspace_[static_cast<std::size_t>(rows.thread)];
+    kernels_.columns(c);
 }
 
 template <class T> void Executor<T>::pick(const Operation& op, const Rows& rows) {

@@ -1,6 +1,8 @@
 // Reading a plan, with every number checked.
 #include "plan.hpp"
 
+#include <algorithm>
+
 namespace layerwise {
 
 namespace {
@@ -167,6 +169,7 @@ class Decoder {
             if (!full || readers != 1) continue;
             product.may_be_outer = true;
             formula.product = static_cast<int>(i);
+            formula.product_result = product.result;
         }
     }
 
@@ -193,6 +196,7 @@ class Decoder {
     Operation operation(Phase& p) {
         Operation op;
         op.kind = in_.choice<Kind>("operation");
+        op.number = plan_.operations++;
         switch (op.kind) {
             case Kind::matmul: matmul(p, op); break;
             case Kind::map: map(p, op); break;
@@ -313,6 +317,7 @@ class Decoder {
                 require(!p.symbolic && v.rows == p.rows, "a packed matrix");
                 break;
             }
+            case Kind::columns: columns(p, op); break;
             case Kind::count: break;
         }
         if (op.kind != Kind::map && op.result >= 0)
@@ -366,6 +371,96 @@ class Decoder {
         }
     }
 
+    static bool is_sum(const Instruction& what) { return what.primitive == Primitive::sum || what.primitive == Primitive::sum_product; }
+    static Index first_result(std::size_t operands, const Formula& f) { return static_cast<Index>(operands + f.constants.size()) + f.temporaries; }
+
+    Formula formula(Index operands) {
+        Formula f;
+        for (Index i = 0, n = in_.within(0, 120, "number of constants"); i < n; ++i)
+            f.constants.push_back(constants_[in_.within(0, n_constants_ - 1, "constant")]);
+        f.temporaries = static_cast<int>(in_.within(0, 120, "number of registers"));
+        f.results = in_.within(1, 60, "number of results");
+        const Index fixed = operands + static_cast<Index>(f.constants.size());
+        const Index registers = fixed + f.temporaries + f.results;
+        require(registers <= kMostRegisters, "too many registers");
+        for (Index i = 0, n = size("number of instructions"); i < n; ++i) {
+            Instruction what;
+            what.primitive = in_.choice<Primitive>("primitive");
+            what.result = static_cast<std::int16_t>(in_.within(fixed, registers - 1, "register"));
+            what.a = static_cast<std::int16_t>(in_.within(0, registers - 1, "register"));
+            what.b = static_cast<std::int16_t>(in_.within(0, registers - 1, "register"));
+            what.c = static_cast<std::int16_t>(in_.within(0, registers - 1, "register"));
+            f.instructions.push_back(what);
+        }
+        return f;
+    }
+
+    // Inputs, then parts, each of which makes registers, then the results that are kept.
+    void columns(const Phase& p, Operation& op) {
+        require(p.symbolic, "columns follow the rows of a batch");
+        const auto a_register = [&](bool codes) {
+            const int r = static_cast<int>(in_.within(0, static_cast<Index>(op.widths.size()) - 1, "register"));
+            const bool is_input = static_cast<std::size_t>(r) < op.operands.size();
+            require(codes == (is_input && is_integers(op.operands[static_cast<std::size_t>(r)])), "codes and numbers");
+            return r;
+        };
+        const auto made = [&](int columns) {
+            require(op.widths.size() < kMostColumnRegisters, "too many registers");
+            op.widths.push_back(columns);
+            return static_cast<int>(op.widths.size()) - 1;
+        };
+        for (Index i = 0, n = in_.within(1, 60, "number of operands"); i < n; ++i) {
+            const int v = any_value();
+            const Value& x = at(v);
+            const bool scalar = x.storage == Storage::scalar || x.storage == Storage::row_count;
+            if (!scalar) follows(p, v, 1, is_integers(v) ? 1 : static_cast<int>(std::min<Index>(x.columns, kMostColumns)));
+            op.operands.push_back(v);
+            made(scalar || is_integers(v) ? 0 : static_cast<int>(x.columns));
+        }
+        int temporaries = 0;
+        for (Index i = 0, n = in_.within(1, 60, "number of parts"); i < n; ++i) {
+            ColumnOperation part;
+            part.step = static_cast<ColumnStep>(in_.within(0, static_cast<Index>(ColumnStep::one_hot), "operation"));
+            if (part.step == ColumnStep::map) {
+                part.columns = static_cast<int>(in_.within(1, kMostColumns, "columns"));
+                for (Index o = 0, m = in_.within(0, 60, "number of operands"); o < m; ++o) {
+                    part.operands.push_back(a_register(false));
+                    const int width = op.widths[static_cast<std::size_t>(part.operands.back())];
+                    require(width <= 1 || width == part.columns, "columns");
+                }
+                part.formula = formula(static_cast<Index>(part.operands.size()));
+                for (const Instruction& what : part.formula.instructions) require(!is_sum(what), "a sum within columns");
+                for (Index r = 0; r < part.formula.results; ++r) {
+                    const int result = made(part.columns);
+                    if (r == 0) part.result = result;
+                }
+                temporaries = std::max(temporaries, part.formula.temporaries * part.columns);
+            } else {
+                if (part.step == ColumnStep::one_hot) {
+                    part.columns = static_cast<int>(in_.within(1, kMostColumns, "columns"));
+                } else {
+                    part.operand = a_register(false);
+                    part.columns = op.widths[static_cast<std::size_t>(part.operand)];
+                    require(part.columns >= 1, "columns");
+                }
+                if (part.step == ColumnStep::one_hot || part.step == ColumnStep::pick) part.codes = a_register(true);
+                part.result = made(part.step == ColumnStep::one_hot ? part.columns : 1);
+            }
+            op.parts.push_back(std::move(part));
+        }
+        for (Index i = 0, n = in_.within(1, 60, "number of results"); i < n; ++i) {
+            const int r = a_register(false);
+            const int width = op.widths[static_cast<std::size_t>(r)];
+            require(width >= 1 && static_cast<std::size_t>(r) >= op.operands.size(), "a result");
+            op.result_registers.push_back(r);
+            op.results.push_back(written_value());
+            follows(p, op.results.back(), 1, width);
+            for (const int v : op.operands) require(!overlap(op.results.back(), v), "a result lies over its operand");
+        }
+        op.workspace = temporaries;
+        for (const int width : op.widths) op.workspace += std::max(width, 1);
+    }
+
     void map(Phase& p, Operation& op) {
         const Index rows = p.symbolic ? in_.within(1, kLargest, "rows") : in_.within(1, 1, "rows");
         const Index columns = in_.within(1, kLargest, "columns");
@@ -382,32 +477,17 @@ class Decoder {
                 case Cover::column: follows(p, v, rows, 1); break;
                 case Cover::row: require(!x.symbolic && x.rows == 1 && x.columns == columns, "a row"); is_whole(v); break;
                 case Cover::scalar: require(!x.symbolic && x.rows == 1 && x.columns == 1, "a scalar"); is_whole(v); break;
-                case Cover::outer: break;  // never written in a plan
+                case Cover::outer: case Cover::copies: break;  // never written in a plan
             }
             op.operands.push_back(v);
             op.covers.push_back(cover);
             op.exact = op.exact || x.storage == Storage::vector;
             op.reads_given = op.reads_given || x.storage == Storage::given;
         }
-        for (Index i = 0, n = in_.within(0, 120, "number of constants"); i < n; ++i)
-            op.constants.push_back(constants_[in_.within(0, n_constants_ - 1, "constant")]);
-        op.temporaries = static_cast<int>(in_.within(0, 120, "number of registers"));
-        const Index results = in_.within(1, 60, "number of results");
-        const Index fixed = static_cast<Index>(op.operands.size() + op.constants.size());
-        const Index registers = fixed + op.temporaries + results;
-        require(registers <= kMostRegisters, "too many registers");
-        for (Index i = 0, n = size("number of instructions"); i < n; ++i) {
-            Instruction what;
-            what.primitive = in_.choice<Primitive>("primitive");
-            what.result = static_cast<std::int16_t>(in_.within(fixed, registers - 1, "register"));
-            what.a = static_cast<std::int16_t>(in_.within(0, registers - 1, "register"));
-            what.b = static_cast<std::int16_t>(in_.within(0, registers - 1, "register"));
-            what.c = static_cast<std::int16_t>(in_.within(0, registers - 1, "register"));
-            if (what.primitive == Primitive::sum || what.primitive == Primitive::sum_product)
-                require(what.result >= fixed + op.temporaries, "a sum is no result");
-            op.instructions.push_back(what);
-        }
-        for (Index i = 0; i < results; ++i) {
+        op.formula = formula(static_cast<Index>(op.operands.size()));
+        for (const Instruction& what : op.formula.instructions)
+            if (is_sum(what)) require(what.result >= first_result(op.operands.size(), op.formula), "a sum is no result");
+        for (Index i = 0; i < op.formula.results; ++i) {
             const bool summed = in_.flag("result");
             const int v = written_value();
             const Value& x = at(v);

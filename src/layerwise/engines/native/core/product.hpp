@@ -117,26 +117,44 @@ template <class T> void multiply(const Product<T>& p) {
     }
 }
 
+// The lanes of a, and behind them those of b, by number.
+template <class T, int... LANE> LW_INLINE typename Simd<T>::V shuffle(typename Simd<T>::V a, typename Simd<T>::V b) {
+#if defined(__clang__) || __GNUC__ >= 12
+    return __builtin_shufflevector(a, b, LANE...);
+#else
+    const typename Simd<T>::I lanes = {static_cast<typename Simd<T>::Int>(LANE)...};
+    return __builtin_shuffle(a, b, lanes);
+#endif
+}
+
 // Interleaves the lower (or upper) halves of two vectors: a0 b0 a1 b1 ...
 template <class T, bool UPPER, std::size_t... LANE>
 LW_INLINE typename Simd<T>::V interleave(typename Simd<T>::V a, typename Simd<T>::V b, std::index_sequence<LANE...>) {
     constexpr int W = Simd<T>::width;
-#if defined(__clang__) || __GNUC__ >= 12
-    return __builtin_shufflevector(a, b, (static_cast<int>(LANE / 2) + (UPPER ? W / 2 : 0) + (LANE % 2 ? W : 0))...);
-#else
-    using I = typename Simd<T>::Int;
-    const typename Simd<T>::I lanes = {(static_cast<I>(LANE / 2) + (UPPER ? W / 2 : 0) + (LANE % 2 ? W : 0))...};
-    return __builtin_shuffle(a, b, lanes);
-#endif
+    return shuffle<T, (static_cast<int>(LANE / 2) + (UPPER ? W / 2 : 0) + (LANE % 2 ? W : 0))...>(a, b);
 }
 template <class T, bool UPPER> LW_INLINE typename Simd<T>::V interleave(typename Simd<T>::V a, typename Simd<T>::V b) {
     return interleave<T, UPPER>(a, b, std::make_index_sequence<static_cast<std::size_t>(Simd<T>::width)>{});
 }
 
-// Lane i of the result is the sum of the lanes of v[i].
-template <class T> LW_INLINE typename Simd<T>::V sums_of_all(typename Simd<T>::V* v) {
-    for (int half = Simd<T>::width / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; ++i) v[i] = interleave<T, false>(v[i], v[i + half]) + interleave<T, true>(v[i], v[i + half]);
+// Lane l is a[l] joined with its partner, the lane DISTANCE away, where l has not the bit DISTANCE; where it has, b's.
+template <class T, int DISTANCE, class F, std::size_t... LANE>
+LW_INLINE typename Simd<T>::V joined_partners(typename Simd<T>::V a, typename Simd<T>::V b, F f, std::index_sequence<LANE...>) {
+    constexpr int W = Simd<T>::width;
+    const typename Simd<T>::V own = shuffle<T, (static_cast<int>(LANE) & DISTANCE ? W : 0) + static_cast<int>(LANE)...>(a, b);
+    const typename Simd<T>::V partner = shuffle<T, (static_cast<int>(LANE) & DISTANCE ? W : 0) + (static_cast<int>(LANE) ^ DISTANCE)...>(a, b);
+    return f(own, partner);
+}
+
+template <class T, int DISTANCE, class F> LW_INLINE void join_halves(typename Simd<T>::V* v, F f) {
+    constexpr int W = Simd<T>::width;
+    for (int i = 0; i < DISTANCE; ++i) v[i] = joined_partners<T, DISTANCE>(v[i], v[i + DISTANCE], f, std::make_index_sequence<static_cast<std::size_t>(W)>{});
+    if constexpr (DISTANCE > 1) join_halves<T, DISTANCE / 2>(v, f);
+}
+
+// Lane i of the result is what f makes of all lanes of v[i].
+template <class T, class F> LW_INLINE typename Simd<T>::V joined_lanes(typename Simd<T>::V* v, F f) {
+    join_halves<T, Simd<T>::width / 2>(v, f);
     return v[0];
 }
 
@@ -165,7 +183,7 @@ template <class T> void multiply_transposed(const Product<T>& p) {
                 const V x = S::load_partial(a + whole, rest);
                 for (int i = 0; i < W; ++i) sum[i] = S::fma(x, S::load_partial(b[i] + whole, rest), sum[i]);
             }
-            V total = sums_of_all<T>(sum);
+            V total = joined_lanes<T>(sum, [](V x, V y) LW_INLINE_LAMBDA { return x + y; });
             if (p.bias) total = total + S::load_partial(p.bias + column, valid);
             S::store_partial(p.C + r * p.columns + column, total, valid);
         }

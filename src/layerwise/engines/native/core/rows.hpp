@@ -58,10 +58,7 @@ template <class T, class F> LW_INLINE void reduce_columns(const T* A, Index rows
             }
             joined[i] = v;
         }
-        for (int half = W / 2; half > 0; half /= 2)
-            for (int i = 0; i < half; ++i)
-                joined[i] = f(interleave<T, false>(joined[i], joined[i + half]), interleave<T, true>(joined[i], joined[i + half]));
-        S::store_partial(out + row, joined[0], valid);
+        S::store_partial(out + row, joined_lanes<T>(joined, f), valid);
     }
 }
 

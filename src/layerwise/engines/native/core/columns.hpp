@@ -1,0 +1,132 @@
+// Several operations on a few columns at once, such as softmax, its loss and its gradient.
+//
+// Serves max_columns, sum_columns, pick, one_hot and map of the vocabulary (rules/outputs.py); their reference is
+// ops/numpy_ops.py. A register holds one column of as many rows as a vector has lanes, so that a reduction over columns
+// is as many vector operations as there are columns, and one number a row is a single vector.
+#pragma once
+
+#include "kernels.hpp"
+#include "map.hpp"
+#include "product.hpp"
+#include "simd.hpp"
+#include "vector_math.hpp"
+
+namespace layerwise::LW_ISA {
+
+// `columns` columns of `valid` rows into a vector each; lanes of other rows hold numbers of no meaning.
+template <class T> LW_INLINE void load_columns(const T* from, Index valid, int columns, T* to) {
+    using S = Simd<T>;
+    constexpr int W = S::width;
+    if (columns == 1) return S::store(to, valid == W ? S::load(from) : S::load_partial(from, static_cast<int>(valid)));
+    if (valid == 1) {
+        for (int c = 0; c < columns; ++c) S::store(to + c * W, S::broadcast(from[c]));
+        return;
+    }
+    for (int first = 0; first < columns; first += W) {
+        const int count = columns - first < W ? columns - first : W;
+        typename S::V v[W];
+        for (Index r = 0; r < W; ++r) v[r] = r < valid ? S::load_partial(from + r * columns + first, count) : typename S::V{};
+        transpose<T>(v);
+        for (int c = 0; c < count; ++c) S::store(to + (first + c) * W, v[c]);
+    }
+}
+
+template <class T> LW_INLINE void store_columns(const T* from, Index valid, int columns, T* to) {
+    using S = Simd<T>;
+    constexpr int W = S::width;
+    if (columns == 1) return S::store_partial(to, S::load(from), static_cast<int>(valid));
+    if (valid == 1) {
+        for (int c = 0; c < columns; ++c) to[c] = from[c * W];
+        return;
+    }
+    for (int first = 0; first < columns; first += W) {
+        const int count = columns - first < W ? columns - first : W;
+        typename S::V v[W];
+        for (int c = 0; c < W; ++c) v[c] = c < count ? S::load(from + (first + c) * W) : typename S::V{};
+        transpose<T>(v);
+        for (Index r = 0; r < valid; ++r) S::store_partial(to + r * columns + first, v[r], count);
+    }
+}
+
+template <class T> class ColumnsRun {
+    using S = Simd<T>;
+    using V = typename S::V;
+    static constexpr int W = S::width;
+
+  public:
+    explicit ColumnsRun(const Columns<T>& what) : what_(what) {
+        T* next = what.workspace;
+        for (int i = 0; i < what.registers; ++i) {
+            const bool scalar = i < what.inputs && what.width[i] == 0 && what.input[i];
+            place_[i] = scalar ? const_cast<T*>(what.input[i]) : next;
+            // Codes take one vector.
+            if (!scalar) next += (what.width[i] > 0 ? what.width[i] : 1) * W;
+        }
+        temporaries_ = next;
+    }
+
+    void block(Index row) {
+        const Index valid = what_.rows - row < W ? what_.rows - row : W;
+        for (int i = 0; i < what_.inputs; ++i) {
+            if (what_.codes[i]) {
+                T numbers[W] = {};  // few enough columns that a code is exact
+                for (Index r = 0; r < valid; ++r) numbers[r] = static_cast<T>(what_.codes[i][row + r]);
+                S::store(place_[i], S::load(numbers));
+            } else if (what_.width[i] > 0) {
+                load_columns(what_.input[i] + row * what_.width[i], valid, what_.width[i], place_[i]);
+            }
+        }
+        for (int i = 0; i < what_.parts; ++i) part(what_.part[i]);
+        for (int i = 0; i < what_.results; ++i) {
+            const int from = what_.result_register[i];
+            store_columns(place_[from], valid, what_.width[from], what_.result[i] + row * what_.width[from]);
+        }
+    }
+
+  private:
+    void part(const ColumnPart<T>& p) {
+        if (p.step == ColumnStep::map) return map(p);
+        T* const out = place_[p.result];
+        if (p.step == ColumnStep::one_hot) {
+            const V code = S::load(place_[p.codes]);
+            for (int c = 0; c < p.columns; ++c)
+                S::store(out + c * W, code == S::broadcast(static_cast<T>(c)) ? S::broadcast(1) : V{});
+            return;
+        }
+        const T* const a = place_[p.operand];
+        V result = S::load(a);
+        if (p.step == ColumnStep::sum) {
+            for (int c = 1; c < p.columns; ++c) result = result + S::load(a + c * W);
+        } else if (p.step == ColumnStep::max) {
+            for (int c = 1; c < p.columns; ++c) result = VectorMath<T>::max(result, S::load(a + c * W));
+        } else {
+            const V code = S::load(place_[p.codes]);
+            for (int c = 1; c < p.columns; ++c) result = code == S::broadcast(static_cast<T>(c)) ? S::load(a + c * W) : result;
+        }
+        S::store(out, result);
+    }
+
+    void map(const ColumnPart<T>& p) {
+        Register<T> registers[kMostRegisters];
+        Register<T>* next = registers;
+        for (int i = 0; i < p.operands; ++i) {
+            const int from = p.operand_register[i];
+            *next++ = {place_[from], what_.width[from] == p.columns ? 1 : 0};
+        }
+        for (int i = 0; i < p.constants; ++i) *next++ = {const_cast<T*>(p.constant) + i * W, 0};
+        for (int i = 0; i < p.temporaries; ++i) *next++ = {temporaries_ + i * p.columns * W, 1};
+        for (int i = 0; i < p.results; ++i) *next++ = {place_[p.result + i], 1};
+        for (int i = 0; i < p.instructions; ++i) run_instruction<T>(p.instruction[i], p.columns, registers);
+    }
+
+    const Columns<T>& what_;
+    T* place_[kMostColumnRegisters];
+    T* temporaries_;
+};
+
+template <class T> void columns(const Columns<T>& what) {
+    ColumnsRun<T> run(what);
+    for (Index row = 0; row < what.rows; row += Simd<T>::width) run.block(row);
+}
+
+}  // namespace layerwise::LW_ISA
