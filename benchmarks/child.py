@@ -62,21 +62,22 @@ def run(threads: int, substrings: list[str], names: list[str], rounds: int) -> d
     from .engine import engine
     from .floor import data_bytes, floor_seconds, flops, weight_bytes
     from .measure import measure
+    from .peak import greatest
     from .peers import OWN
     from .selection import select_cases, select_peers
 
     cases, chosen = select_cases(substrings), select_peers(names)
     reasons = {peer.name: peer.missing() for peer in chosen}
     peers = [peer for peer in chosen if not reasons[peer.name]]
-    peak, rows = 0.0, []
+    rows = []
     bandwidth = machine.memory_bandwidth(threads)
     for case in cases:
         print(f"  {case.name} ...", file=sys.stderr, flush=True)
-        peak = max(peak, machine.product_peak())  # the best of the whole run: clocks and neighbours change
         cache = machine.cache_bandwidth(case.n_parameters, threads)
         rows.append((case, cache, measure(case, peers, rounds)))
     documents = []
     for case, cache, figures in rows:
+        _, peak = greatest(figures["peaks"])  # beside this case: clocks change in the course of a run
         floor = 1e6 * floor_seconds(case, peak, cache, bandwidth)
         own = figures["us_per_step"][OWN.name]
         counted = {
@@ -85,12 +86,16 @@ def run(threads: int, substrings: list[str], names: list[str], rounds: int) -> d
             "gflops_per_second": flops(case) / own / 1e3,
         }  # fmt: skip
         documents.append(counted | figures)
+    peaks = {whose: max(row["peaks"][whose] for row in documents) for whose in documents[0]["peaks"]}
+    peak_of, peak = greatest(peaks)
     versions = {library: text for peer in peers for library, text in peer.versions().items()}
     return {
         "threads": threads,
         "machine": machine.description() | {"cores": threads, "versions": versions},
         "engine": engine(),
         "peak_flops_per_second": peak,
+        "peak_of": peak_of,
+        "peaks": peaks,
         "memory_bytes_per_second": bandwidth,
         "processors_of_others": max(row["processors_of_others"] or 0.0 for row in documents),
         "left_out": {name: reason for name, reason in reasons.items() if reason},

@@ -15,8 +15,6 @@ from threadpoolctl import threadpool_info
 
 from layerwise.errors import LayerwiseError
 
-#: Rows and columns of the matrix product that gives the peak.
-PRODUCT = 1024
 #: Bytes of an array that no cache holds.
 LARGE = 256 * 2**20
 #: Seconds that one timing of a short call takes, about.
@@ -25,14 +23,6 @@ TIMING = 0.002
 FEW = 16
 #: How often a bandwidth is measured until there is one.
 ATTEMPTS = 5
-
-
-def product_peak(repetitions: int = 6) -> float:
-    """Return float32 operations a second of NumPy's matrix product on its own threads; the best of several."""
-    generator = np.random.default_rng(0)
-    a, b = (generator.standard_normal((PRODUCT, PRODUCT), dtype=np.float32) for _ in range(2))
-    out = np.empty_like(a)
-    return 2 * PRODUCT**3 / min(_seconds(lambda: np.matmul(a, b, out=out)) for _ in range(repetitions))
 
 
 def memory_bandwidth(threads: int, repetitions: int = 4) -> float:
@@ -45,11 +35,11 @@ def memory_bandwidth(threads: int, repetitions: int = 4) -> float:
         np.copyto(pair[1], pair[0])
 
     with ThreadPoolExecutor(threads) as pool:
-        return moved / min(_seconds(lambda: list(pool.map(copy, pairs))) for _ in range(repetitions))
+        return moved / min(seconds(lambda: list(pool.map(copy, pairs))) for _ in range(repetitions))
 
 
 class MeasurementError(LayerwiseError, ArithmeticError):
-    """The machine was too busy to measure something of it."""
+    """Something of the machine could not be measured."""
 
 
 def cache_bandwidth(scalars: int, threads: int, repetitions: int = 7) -> float:
@@ -65,12 +55,12 @@ def cache_bandwidth(scalars: int, threads: int, repetitions: int = 7) -> float:
     """
     share, few = np.ones(max(scalars // threads, 2 * FEW), np.float32), np.ones(FEW, np.float32)
     for _ in range(ATTEMPTS):
-        seconds = _best(share, repetitions) - _best(few, repetitions)
-        if seconds > 0:
-            return threads * 2 * (share.nbytes - few.nbytes) / seconds
+        longer = _best(share, repetitions) - _best(few, repetitions)
+        if longer > 0:
+            return threads * 2 * (share.nbytes - few.nbytes) / longer
     raise MeasurementError(
         where="cache bandwidth", expected=f"{share.size} numbers to take longer than {FEW}",
-        got=f"{seconds * 1e9:.0f} ns more, in each of {ATTEMPTS} attempts", remedy="repeat it on a quiet machine",
+        got=f"{longer * 1e9:.0f} ns more, in each of {ATTEMPTS} attempts", remedy="repeat it on a quiet machine",
     )  # fmt: skip
 
 
@@ -79,16 +69,17 @@ def _best(array: Any, repetitions: int) -> float:
         np.multiply(array, factor, out=array)
 
     factor = np.float32(1)
-    number = max(1, round(TIMING / max(min(_seconds(scale) for _ in range(5)), 1e-7)))
+    number = max(1, round(TIMING / max(min(seconds(scale) for _ in range(5)), 1e-7)))
 
     def many() -> None:
         for _ in range(number):
             np.multiply(array, factor, out=array)
 
-    return min(_seconds(many) for _ in range(repetitions)) / number
+    return min(seconds(many) for _ in range(repetitions)) / number
 
 
-def _seconds(action: Callable[[], object]) -> float:
+def seconds(action: Callable[[], object]) -> float:
+    """Return how long an action takes."""
     started = time.perf_counter()
     action()
     return time.perf_counter() - started

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import statistics
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,8 @@ import numpy as np
 from layerwise.errors import LayerwiseError
 
 from .cases import Array, Case
-from .machine import Neighbours
+from .machine import Neighbours, seconds
+from .peak import product_peaks
 from .peers import OWN, Peer, Work
 
 #: How far results may be from Layerwise's, relative to the largest.
@@ -38,7 +38,8 @@ def measure(case: Case, peers: Sequence[Peer], rounds: int) -> dict[str, Any]:
     -------
     dict
         By the peer's name: microseconds a step (median, and of each round), steps of an epoch, the difference of the
-        results; peers that leave such cases out are not in it. And how many processors others kept busy meanwhile.
+        results; peers that leave such cases out are not in it. And the operations a second of each large product, which
+        takes its turn in every round (median, and of each round), and how many processors others kept busy meanwhile.
 
     Raises
     ------
@@ -49,18 +50,21 @@ def measure(case: Case, peers: Sequence[Peer], rounds: int) -> dict[str, Any]:
     works = {peer: work for peer in peers if (work := peer.work(problem)) is not None}
     differences = compare(case, {peer.name: work for peer, work in works.items()})
     steps = {
-        peer: case.steps if peer.whole_epochs else _steps_that_take(work, case) for peer, work in works.items()
+        peer: case.steps if peer.whole_epochs else steps_that_take(work, case) for peer, work in works.items()
     }  # fmt: skip
     for peer, work in works.items():
-        _seconds(work, steps[peer])  # compiles for this length, fills caches
+        epoch_seconds(work, steps[peer])  # compiles for this length, fills caches
     rounds_of: dict[str, list[float]] = {peer.name: [] for peer in works}
+    peak_rounds: dict[str, list[float]] = {whose: [] for whose in product_peaks()}  # a first turn, not kept
     gc.collect()
     gc.freeze()  # what the libraries hold is not searched again in anybody's time
     neighbours = Neighbours()
     for _ in range(rounds):
         for peer, work in works.items():
             scale = case.networks / work.networks
-            rounds_of[peer.name].append(_seconds(work, steps[peer]) / steps[peer] * scale * 1e6)
+            rounds_of[peer.name].append(epoch_seconds(work, steps[peer]) / steps[peer] * scale * 1e6)
+        for whose, flops_per_second in product_peaks().items():
+            peak_rounds[whose].append(flops_per_second)
     others = neighbours.processors()
     gc.unfreeze()
     return {
@@ -68,6 +72,8 @@ def measure(case: Case, peers: Sequence[Peer], rounds: int) -> dict[str, Any]:
         "rounds": rounds_of,
         "steps": {peer.name: count for peer, count in steps.items()},
         "difference": differences,
+        "peaks": {whose: statistics.median(found) for whose, found in peak_rounds.items()},
+        "peak_rounds": peak_rounds,
         "processors_of_others": others,
     }
 
@@ -90,17 +96,16 @@ def _difference(case: Case, name: str, result: Array, own: Array) -> float:
     return difference
 
 
-def _steps_that_take(work: Work, case: Case) -> int:
+def steps_that_take(work: Work, case: Case) -> int:
     """Return how many steps take about the case's time, at most as many as it has."""
     steps = min(case.steps, 10)
-    seconds = _seconds(work, steps)
-    while steps < case.steps and seconds < case.seconds / 2:
-        steps = min(case.steps, max(2 * steps, round(steps * case.seconds / seconds)))
-        seconds = _seconds(work, steps)
+    taken = epoch_seconds(work, steps)
+    while steps < case.steps and taken < case.seconds / 2:
+        steps = min(case.steps, max(2 * steps, round(steps * case.seconds / taken)))
+        taken = epoch_seconds(work, steps)
     return steps
 
 
-def _seconds(work: Work, steps: int) -> float:
-    started = time.perf_counter()
-    work.run(steps)
-    return time.perf_counter() - started
+def epoch_seconds(work: Work, steps: int) -> float:
+    """Return how long an epoch of so many steps takes."""
+    return seconds(lambda: work.run(steps))

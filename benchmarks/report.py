@@ -43,8 +43,8 @@ def table(run: dict[str, Any]) -> Iterator[str]:
     details = ", ".join(f"{key} {value}" for key, value in engine.items() if key != "engine")
     peak, memory = run["peak_flops_per_second"] / 1e9, run["memory_bytes_per_second"] / 1e9
     yield (
-        f"{threads} thread{'s' * (threads > 1)}: peak {peak:.0f} GFLOP/s (float32 product), memory {memory:.1f} GB/s; "
-        f"{engine['engine']} engine" + f" ({details})" * bool(details)
+        f"{threads} thread{'s' * (threads > 1)}: peak up to {peak:.0f} GFLOP/s ({_products(run)}), "
+        f"memory {memory:.1f} GB/s; {engine['engine']} engine" + f" ({details})" * bool(details)
     )
     if run["processors_of_others"] > BUSY:
         yield (
@@ -61,6 +61,11 @@ def table(run: dict[str, Any]) -> Iterator[str]:
         share = f"{100 * row['share_of_floor']:.0f} %"
         counted = f"{row['gflops_per_second']:8.2f}{_short(row['floor_us']):>9}{share:>7}"
         yield f"{row['case']:29}{_short(own):>10}{cells}{counted}"
+
+
+def _products(run: dict[str, Any]) -> str:
+    slower = ", ".join(f"{name} {flops / 1e9:.0f}" for name, flops in run["peaks"].items() if name != run["peak_of"])
+    return f"float32 product of {run['peak_of']}; {slower}"
 
 
 def _names(rows: Iterable[dict[str, Any]]) -> list[str]:

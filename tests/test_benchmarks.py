@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from benchmarks import machine, report
+from benchmarks import machine, peak, report
 from benchmarks.__main__ import rounded
 from benchmarks.cases import CASES
 from benchmarks.child import environment
@@ -75,9 +75,12 @@ def test_a_peer_with_another_update_is_noticed():
 def test_measure_gives_all_figures():
     case = SMALL[1]
     figures = measure(case, [peer for peer in HERE if peer.name in ("layerwise", "numpy")], rounds=3)
-    assert set(figures) == {"us_per_step", "rounds", "steps", "difference", "processors_of_others"}
+    assert set(figures) == {
+        "us_per_step", "rounds", "steps", "difference", "peaks", "peak_rounds", "processors_of_others",
+    }  # fmt: skip
     assert set(figures["us_per_step"]) == {"layerwise", "numpy"}
     assert [len(times) for times in figures["rounds"].values()] == [3, 3]
+    assert [len(found) for found in figures["peak_rounds"].values()] == [3, 3]
     assert set(figures["steps"].values()) == {6}
 
 
@@ -131,6 +134,25 @@ def test_engine_is_named():
     assert engine()["engine"] in ("reference", "native")
 
 
+@pytest.mark.parametrize(("own_seconds", "whose"), [(3.0, "NumPy"), (1.0, "Layerwise")])
+def test_the_faster_product_gives_the_peak(monkeypatch, own_seconds, whose):
+    """NumPy's product takes a second at best, Layerwise's has twice the rows; both are computed indeed."""
+    times, results = iter([2.0, 1.0, own_seconds, 4.0]), []
+
+    def seconds(action):
+        results.append(action())
+        return next(times)
+
+    monkeypatch.setattr(peak, "seconds", seconds)
+    monkeypatch.setattr(peak, "OWN_ROWS", 2 * peak.NUMPY_ROWS)
+    found = peak.product_peaks(repetitions=2)
+    assert found == {"NumPy": 2 * 1024**3, "Layerwise": 4 * 1024**3 / own_seconds}
+    assert peak.greatest(found) == (whose, found[whose])
+    for rows, result in ((peak.NUMPY_ROWS, results[0].sum()), (peak.OWN_ROWS, results[2]["sum"][0])):
+        h, W = (operand.astype(np.float64) for operand in peak._operands(rows))
+        assert result == pytest.approx((h @ (W.T if rows == peak.OWN_ROWS else W)).sum(), rel=1e-3)
+
+
 @pytest.fixture
 def run():
     """A child's document with made-up times: Layerwise ahead of PyTorch by 60x, 5x, 1.5x, and behind JAX once."""
@@ -147,7 +169,8 @@ def run():
         for case, (own, pytorch, jax) in times.items()
     ]  # fmt: skip
     return {
-        "threads": 2, "peak_flops_per_second": 2e11, "memory_bytes_per_second": 3e10, "engine": {"engine": "reference"},
+        "threads": 2, "peak_flops_per_second": 2e11, "peak_of": "Layerwise",
+        "peaks": {"NumPy": 1e11, "Layerwise": 2e11}, "memory_bytes_per_second": 3e10, "engine": {"engine": "reference"},
         "processors_of_others": 1.0, "left_out": {"torch.compile": "torch not installed"}, "cases": cases,
     }  # fmt: skip
 
@@ -155,6 +178,7 @@ def run():
 def test_table_fits(run):
     lines = list(report.table(run))
     assert max(map(len, lines)) <= 160
+    assert "peak up to 200 GFLOP/s (float32 product of Layerwise; NumPy 100)" in lines[0]
     assert "other processes kept up to 1.0 processors busy" in lines[1]
     assert lines[2] == "Left out: torch.compile (torch not installed)"
     del run["cases"][0]["us_per_step"]["jax-jit"]
