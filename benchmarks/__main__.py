@@ -1,7 +1,7 @@
 """Time training steps of every case for every peer: ``make bench``, or ``python -m benchmarks``.
 
-Each number of threads is measured in a process of its own. Without options all cases are measured on one thread and on
-all cores, and the figures are kept in benchmarks/results/DATE.json.
+Each number of threads is measured in a process of its own, and what a second thread gains in one more. Without options
+all cases are measured on one thread and on all cores, and the figures are kept in benchmarks/results/DATE.json.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from .child import add_selection, environment
-from .report import table, target_lines, targets
+from .report import second_thread_table, table
+from .second_thread import missing
+from .targets import judged, target_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -41,27 +43,37 @@ def main() -> int:
     counts = [options.threads] if options.threads else sorted({1, cores})
     runs = []
     for threads in counts:
-        run = measured(threads, options)
+        print(f"{threads} thread{'s' * (threads > 1)}:", file=sys.stderr, flush=True)
+        run = measured("child", ["--threads", str(threads), "--peers", options.peers], threads, options)
         if run is None:
             return 1
         runs.append(run)
         print("\n".join(table(run)), end="\n\n", flush=True)
-    found = targets(runs[-1])
-    print(f"Targets, on {counts[-1]} thread{'s' * (counts[-1] > 1)}:")
+    gained = None
+    reason = "only so many threads were asked for" if options.threads else missing(cores)
+    if reason:
+        print(f"Second thread: not measured, as {reason}.", end="\n\n")
+    else:
+        print("second thread:", file=sys.stderr, flush=True)
+        gained = measured("second_thread", [], 2, options)
+        if gained is None:
+            return 1
+        print("\n".join(second_thread_table(gained)), end="\n\n", flush=True)
+    found = judged(runs, gained)
+    print(f"Targets (Layerwise on {counts[-1]} thread{'s' * (counts[-1] > 1)}, each peer on as many as suit it best):")
     print("\n".join(target_lines(found)))
-    keep(runs, found, options)
+    keep(runs, gained, found, options)
     return 0
 
 
-def measured(threads: int, options: argparse.Namespace) -> dict[str, Any] | None:
+def measured(module: str, more: list[str], threads: int, options: argparse.Namespace) -> dict[str, Any] | None:
     """Return what a child process measures on so many threads; None if it fails, having said why."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run.json"
-        command = [sys.executable, "-m", "benchmarks.child", "--threads", str(threads), "--out", str(out)]
-        command += ["--rounds", str(options.rounds), "--peers", options.peers]
+        command = [sys.executable, "-m", f"benchmarks.{module}", *more, "--out", str(out)]
+        command += ["--rounds", str(options.rounds)]
         command += [f"--case={text}" for text in options.case]
-        print(f"{threads} thread{'s' * (threads > 1)}:", file=sys.stderr, flush=True)
         done = subprocess.run(command, env=os.environ | environment(threads) | {"PYTHONPATH": path}, check=False)
         if done.returncode:
             return None
@@ -69,7 +81,9 @@ def measured(threads: int, options: argparse.Namespace) -> dict[str, Any] | None
         return document
 
 
-def keep(runs: list[dict[str, Any]], found: list[dict[str, Any]], options: argparse.Namespace) -> None:
+def keep(
+    runs: list[dict[str, Any]], gained: dict[str, Any] | None, found: list[dict[str, Any]], options: argparse.Namespace
+) -> None:
     """Write the figures: to the file asked for, or to the day's file if everything was measured."""
     whole = not (options.case or options.peers or options.threads)
     if not (options.json or whole):
@@ -77,7 +91,10 @@ def keep(runs: list[dict[str, Any]], found: list[dict[str, Any]], options: argpa
     when = datetime.now(UTC)
     path = options.json or RESULTS / f"{when:%Y-%m-%d}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    document = {"when": when.isoformat(timespec="seconds"), "rounds": options.rounds, "targets": found, "runs": runs}
+    document = {
+        "when": when.isoformat(timespec="seconds"), "rounds": options.rounds, "targets": found, "runs": runs,
+        "second_thread": gained,
+    }  # fmt: skip
     path.write_text(json.dumps(rounded(document), indent=1) + "\n", encoding="utf-8")
     print(f"kept in {os.path.relpath(path)}")
 

@@ -1,34 +1,12 @@
-"""What is printed: a table for each number of threads, and which targets are met."""
+"""What is printed: a table for each number of threads, and one of what a second thread gains."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any, final
+from typing import Any
 
-OWN = "layerwise"
-#: Other processes that keep more processors busy than this are named: they slow threads that wait for each other.
-BUSY = 0.2
-
-
-@final
-@dataclass(frozen=True)
-class Target:
-    """How many times as long as Layerwise a peer shall take for a step of a case."""
-
-    case: str
-    peer: str
-    at_least: float
-
-
-#: The speed that the compiled engine set out to reach.
-TARGETS = (
-    Target("32-64-64-10, B=1", "pytorch", 50),
-    Target("32-64-64-10, B=32", "pytorch", 4),
-    Target("32-64-64-10, B=256", "pytorch", 2),
-)
-#: Who may be ahead of Layerwise on so many cases at most.
-RIVAL, CASES_BEHIND = "jax-scan", 1
+from .second_thread import HELD, ONE, TWO
+from .targets import BUSY, OWN, short
 
 
 def table(run: dict[str, Any]) -> Iterator[str]:
@@ -46,11 +24,7 @@ def table(run: dict[str, Any]) -> Iterator[str]:
         f"{threads} thread{'s' * (threads > 1)}: peak up to {peak:.0f} GFLOP/s ({_products(run)}), "
         f"memory {memory:.1f} GB/s; {engine['engine']} engine" + f" ({details})" * bool(details)
     )
-    if run["processors_of_others"] > BUSY:
-        yield (
-            f"Not alone: other processes kept up to {run['processors_of_others']:.1f} processors busy meanwhile; "
-            "repeat it on a quiet machine."
-        )
+    yield from _not_alone(run["cases"])
     if run["left_out"]:
         yield "Left out: " + ", ".join(f"{name} ({reason})" for name, reason in run["left_out"].items())
     others = "".join(f"{name:>16}" for name in names if name != OWN)
@@ -59,8 +33,33 @@ def table(run: dict[str, Any]) -> Iterator[str]:
         own = row["us_per_step"][OWN]
         cells = "".join(_cell(row["us_per_step"].get(name), own) for name in names if name != OWN)
         share = f"{100 * row['share_of_floor']:.0f} %"
-        counted = f"{row['gflops_per_second']:8.2f}{_short(row['floor_us']):>9}{share:>7}"
-        yield f"{row['case']:29}{_short(own):>10}{cells}{counted}"
+        counted = f"{row['gflops_per_second']:8.2f}{short(row['floor_us']):>9}{share:>7}"
+        yield f"{row['case']:29}{short(own):>10}{cells}{counted}"
+
+
+def second_thread_table(document: dict[str, Any]) -> Iterator[str]:
+    """Give the lines of the table of what a second thread gains, from the document of `benchmarks.second_thread`.
+
+    Parameters
+    ----------
+    document : dict
+    """
+    yield "Second thread, interleaved in one process (medians; ratios are medians of the rounds' own):"
+    yield from _not_alone(document["cases"])
+    yield f"{'microseconds a step':29}{ONE:>10}{TWO:>11}{'speed-up':>10}{HELD:>26}{'over 1 thread alone':>21}"
+    for row in document["cases"]:
+        one, two, held = (short(row["us_per_step"][name]) for name in (ONE, TWO, HELD))
+        speed_up, slowdown = f"{short(row['speed_up'])}x", f"{short(row['slowdown'])}x"
+        yield f"{row['case']:29}{one:>10}{two:>11}{speed_up:>10}{held:>26}{slowdown:>21}"
+
+
+def _not_alone(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+    others = max((row["processors_of_others"] or 0.0 for row in rows), default=0.0)
+    if others > BUSY:
+        yield (
+            f"Not alone: other processes kept up to {others:.1f} processors busy meanwhile; "
+            "repeat it on a quiet machine."
+        )
 
 
 def _products(run: dict[str, Any]) -> str:
@@ -73,51 +72,4 @@ def _names(rows: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def _cell(time: float | None, own: float) -> str:
-    return f"{'-':>9}{'':7}" if time is None else f"{_short(time):>9}{_short(time / own) + 'x':>7}"
-
-
-def _short(number: float) -> str:
-    """Return a number with three digits or so."""
-    return f"{number:.0f}" if number >= 1000 else f"{number:.1f}" if number >= 10 else f"{number:.2f}"
-
-
-def targets(run: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return each target with what was measured; ``met`` is None where that proves nothing.
-
-    Where other processes were busy, peers whose threads wait for each other lose by 10x or more, which would pass for
-    a target met.
-
-    Parameters
-    ----------
-    run : dict
-        The one on all cores.
-    """
-    times = {row["case"]: row["us_per_step"] for row in run["cases"]}
-    disturbed = {row["case"] for row in run["cases"] if (row["processors_of_others"] or 0.0) > BUSY}
-    found = []
-    for target in TARGETS:
-        row = times.get(target.case, {})
-        ratio = row[target.peer] / row[OWN] if target.peer in row else None
-        measured = "not measured" if ratio is None else f"{_short(ratio)}x"
-        verdict = None if ratio is None else ratio >= target.at_least
-        name = f"{target.case}: {target.peer} takes >= {target.at_least:g}x"
-        found.append(_found(name, measured, verdict, target.case in disturbed))
-    compared = {case: row for case, row in times.items() if RIVAL in row}
-    behind = [case for case, row in compared.items() if row[RIVAL] < row[OWN]]
-    measured = f"behind on {len(behind)} of {len(compared)}" if compared else "not measured"
-    verdict = len(behind) <= CASES_BEHIND if compared else None
-    name = f"behind {RIVAL} on no case but {CASES_BEHIND}"
-    return [*found, _found(name, measured, verdict, bool(disturbed & compared.keys()))]
-
-
-def _found(name: str, measured: str, verdict: bool | None, disturbed: bool) -> dict[str, Any]:
-    if verdict is not None and disturbed:
-        return {"target": name, "measured": f"{measured}, not alone", "met": None}
-    return {"target": name, "measured": measured, "met": verdict}
-
-
-def target_lines(found: list[dict[str, Any]]) -> Iterator[str]:
-    """Give a line for each target."""
-    words = {True: "met", False: "not met", None: "unknown"}
-    for target in found:
-        yield f"  {target['target']:50} {target['measured']:30} {words[target['met']]}"
+    return f"{'-':>9}{'':7}" if time is None else f"{short(time):>9}{short(time / own) + 'x':>7}"

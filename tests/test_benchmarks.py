@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from benchmarks import machine, peak, report
+from benchmarks import machine, peak, report, second_thread, targets
 from benchmarks.__main__ import rounded
 from benchmarks.cases import CASES
 from benchmarks.child import environment
@@ -153,29 +154,56 @@ def test_the_faster_product_gives_the_peak(monkeypatch, own_seconds, whose):
         assert result == pytest.approx((h @ (W.T if rows == peak.OWN_ROWS else W)).sum(), rel=1e-3)
 
 
-@pytest.fixture
-def run():
-    """A child's document with made-up times: Layerwise ahead of PyTorch by 60x, 5x, 1.5x, and behind JAX once."""
-    times = {
-        "32-64-64-10, B=1": (1.0, 60.0, 3.0), "32-64-64-10, B=32": (20.0, 100.0, 19.0),
-        "32-64-64-10, B=256": (100.0, 150.0, 12345.6),
-    }  # fmt: skip
+def run_of(threads, times):
+    """A child's document with made-up times of Layerwise, PyTorch and JAX's scan; the other peers take 999 us."""
     cases = [
         {
-            "case": case, "share_of_floor": 0.5, "gflops_per_second": 12.3, "floor_us": 0.5,
+            "case": case, "share_of_floor": 0.75, "gflops_per_second": 12.3, "floor_us": 0.5,
             "processors_of_others": 0.0,
-            "us_per_step": dict.fromkeys(NAMES, 123456.7) | {"layerwise": own, "pytorch": pytorch, "jax-scan": jax},
+            "us_per_step": dict.fromkeys(NAMES, 999.0) | {"layerwise": own, "pytorch": pytorch, "jax-scan": scan},
         }
-        for case, (own, pytorch, jax) in times.items()
+        for case, (own, pytorch, scan) in times.items()
     ]  # fmt: skip
     return {
-        "threads": 2, "peak_flops_per_second": 2e11, "peak_of": "Layerwise",
-        "peaks": {"NumPy": 1e11, "Layerwise": 2e11}, "memory_bytes_per_second": 3e10, "engine": {"engine": "reference"},
-        "processors_of_others": 1.0, "left_out": {"torch.compile": "torch not installed"}, "cases": cases,
+        "threads": threads, "peak_flops_per_second": 2e11, "peak_of": "Layerwise", "memory_bytes_per_second": 3e10,
+        "peaks": {"NumPy": 1e11, "Layerwise": 2e11}, "engine": {"engine": "reference"}, "processors_of_others": 0.0,
+        "left_out": {}, "cases": cases,
     }  # fmt: skip
 
 
-def test_table_fits(run):
+@pytest.fixture
+def runs():
+    """On one thread and on two: PyTorch's threads starve on the third case, JAX's on the second."""
+    one = {"32-64-64-10, B=1": (1, 200, 3), "32-64-64-10, B=32": (20, 320, 24), "32-64-64-10, B=256": (80, 100, 90)}
+    two = {"32-64-64-10, B=1": (1, 160, 1.5), "32-64-64-10, B=32": (16, 320, 48), "32-64-64-10, B=256": (40, 8000, 60)}
+    return [run_of(1, one), run_of(2, two)]
+
+
+@pytest.fixture
+def threads():
+    """The second thread's document, of made-up rounds: the clock doubles between the two."""
+    rounds = {
+        "32-64-64-10, B=1": ([2.0, 1.0], [2.0, 1.0], [2.2, 1.1]),
+        "32-64-64-10, B=256": ([80.0, 40.0], [50.0, 25.0], [100.0, 50.0]),
+    }
+    return {
+        "cases": [
+            {"case": case, "steps": 6, "processors_of_others": 0.0}
+            | second_thread.figures(dict(zip(second_thread.THREADS, times, strict=True)))
+            for case, times in rounds.items()
+        ]
+    }  # fmt: skip
+
+
+def verdicts(found):
+    return {target["target"]: (target["value"], target["met"]) for target in found}
+
+
+def test_table_fits(runs):
+    run = runs[1]
+    run["left_out"] = {"torch.compile": "torch not installed"}
+    run["cases"][0]["processors_of_others"] = 1.0
+    run["cases"][1]["us_per_step"] = dict.fromkeys(NAMES, 123456.7)
     lines = list(report.table(run))
     assert max(map(len, lines)) <= 160
     assert "peak up to 200 GFLOP/s (float32 product of Layerwise; NumPy 100)" in lines[0]
@@ -185,21 +213,147 @@ def test_table_fits(run):
     assert " - " in list(report.table(run))[4]
 
 
-def test_targets(run):
-    found = report.targets(run)
-    assert [target["met"] for target in found] == [True, True, False, True]
-    assert found[3]["measured"] == "behind on 1 of 3"
-    for row in run["cases"]:
-        del row["us_per_step"]["jax-scan"], row["us_per_step"]["pytorch"]
-    assert [target["met"] for target in report.targets(run)] == [None] * 4
-    assert "not measured" in "".join(report.target_lines(report.targets(run)))
+def test_table_of_the_second_thread(threads):
+    lines = list(report.second_thread_table(threads))
+    assert lines[-1].split() == ["32-64-64-10,", "B=256", "60.0", "37.5", "1.60x", "75.0", "1.25x"]
+    assert len({len(line) for line in lines[1:]}) == 1
+    threads["cases"][1]["processors_of_others"] = 0.7
+    assert "kept up to 0.7 processors busy" in list(report.second_thread_table(threads))[1]
 
 
-def test_no_verdict_where_others_were_busy(run):
-    run["cases"][1]["processors_of_others"] = 1.2
-    found = report.targets(run)
-    assert [target["met"] for target in found] == [True, None, False, None]
-    assert found[1]["measured"] == "5.00x, not alone"
+def test_targets_take_the_better_time_of_a_peer(runs, threads):
+    found = targets.judged(runs, threads)
+    assert verdicts(found) == {
+        "32-64-64-10, B=1: pytorch takes >= 150x": (160, True),
+        "32-64-64-10, B=1: the fastest peer takes >= 2x": (1.5, False),
+        "32-64-64-10, B=32: pytorch takes >= 15x": (20, True),
+        "32-64-64-10, B=32: the fastest peer takes >= 1.5x": (1.5, True),
+        "32-64-64-10, B=32: share of the floor >= 0.7": (0.75, True),
+        "32-64-64-10, B=256: pytorch takes >= 4x": (2.5, False),
+        "32-64-64-10, B=256: the fastest peer takes >= 1.4x": (1.5, True),
+        "32-64-64-10, B=256: share of the floor >= 0.8": (0.75, False),
+        "32-64-64-10, B=256: second thread >= 1.6x": (1.6, True),
+        "no case slower on 2 threads: speed-up >= 0.95x": (1, True),
+        "one core held by others: time over 1 thread's <= 1.2x": (1.25, False),
+    }
+    words = {target["target"]: target["measured"] for target in found}
+    assert words["32-64-64-10, B=32: the fastest peer takes >= 1.5x"] == (
+        "1.50x by jax-scan on 1 thread (within a run: 1.20x on 1 thread, 3.00x on 2 threads)"
+    )
+    assert (
+        words["one core held by others: time over 1 thread's <= 1.2x"] == "worst 1.25x, 32-64-64-10, B=256; of 2 cases"
+    )
+    assert [line.split()[0] for line in targets.target_lines(found)].count("met") == 7
+
+
+def test_what_was_not_measured_is_unknown(runs):
+    for run in runs:
+        for row in run["cases"]:
+            del row["us_per_step"]["jax-scan"], row["us_per_step"]["pytorch"]
+    found = verdicts(targets.judged(runs[1:], None))
+    assert found["32-64-64-10, B=1: pytorch takes >= 150x"] == (None, None)
+    assert found["32-64-64-10, B=1: the fastest peer takes >= 2x"] == (999, None)  # an absent one may be faster
+    assert found["32-64-64-10, B=32: share of the floor >= 0.7"] == (None, None)  # that is one thread's
+    assert found["32-64-64-10, B=256: second thread >= 1.6x"] == (None, None)
+    assert found["no case slower on 2 threads: speed-up >= 0.95x"] == (None, None)
+    assert {met for _, met in found.values()} == {None}
+    runs[1]["cases"][0]["us_per_step"]["layerwise"] = 1000.0  # slower than those that are there, whoever is absent
+    assert verdicts(targets.judged(runs[1:], None))["32-64-64-10, B=1: the fastest peer takes >= 2x"][1] is False
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_no_verdict_where_others_were_busy(runs, threads, which):
+    runs[which]["cases"][1]["processors_of_others"] = threads["cases"][1]["processors_of_others"] = 1.2
+    found = {target["target"]: target for target in targets.judged(runs, threads)}
+    assert found["32-64-64-10, B=1: pytorch takes >= 150x"]["met"] is True
+    assert found["32-64-64-10, B=32: pytorch takes >= 15x"]["met"] is None
+    assert found["32-64-64-10, B=32: share of the floor >= 0.7"]["met"] is (None if which == 0 else True)
+    assert found["32-64-64-10, B=256: second thread >= 1.6x"]["measured"] == "1.60x, not alone"
+    assert found["no case slower on 2 threads: speed-up >= 0.95x"]["met"] is None
+
+
+def test_every_target_names_a_case():
+    assert {target.case for target in targets.TARGETS} == {case.name for case in CASES}
+    asked = {target.case for target in targets.TARGETS if target.second_thread}
+    assert asked == {case.name for case in CASES if case.batch_size == 256}
+    assert {targets.EAGER, targets.SCAN} < set(NAMES)
+    assert NAMES[0] == targets.OWN  # all after it are peers
+
+
+needs_two_cores = pytest.mark.skipif(
+    bool(second_thread.missing(machine.allowed_cores())), reason="one core, or no way to keep a process to it"
+)
+
+
+@needs_two_cores
+def test_second_thread_gives_all_figures():
+    figures = second_thread.measure_conditions(SMALL[1], rounds=2)
+    assert set(figures) == {
+        "case", "steps", "processors_of_others", "us_per_step", "rounds", "speed_up", "slowdown",
+    }  # fmt: skip
+    assert list(figures["us_per_step"]) == list(second_thread.THREADS)
+    assert [len(times) for times in figures["rounds"].values()] == [2, 2, 2]
+
+
+@needs_two_cores
+def test_a_core_is_held_and_let_go(monkeypatch):
+    core = max(os.sched_getaffinity(0))
+    started = []
+    monkeypatch.setattr(second_thread.subprocess, "Popen", watched(second_thread.subprocess.Popen, started))
+
+    def block():
+        with second_thread.core_held(core):
+            assert os.sched_getaffinity(started[0].pid) == {core}
+            assert started[0].poll() is None
+            raise KeyError("what the block raises")
+
+    with pytest.raises(KeyError, match="what the block raises"):
+        block()
+    assert started[0].returncode < 0  # killed, and waited for
+
+
+def watched(start, started):
+    def popen(*arguments, **options):
+        started.append(start(*arguments, **options))
+        return started[-1]
+
+    return popen
+
+
+@needs_two_cores
+def test_conditions_set_the_threads_and_put_them_back(monkeypatch):
+    from layerwise.engines.native.library import threads
+
+    monkeypatch.setenv("LAYERWISE_THREADS", "7")
+    seen = {}
+    for name in second_thread.THREADS:
+        with second_thread.condition(name):
+            seen[name] = threads()
+    assert list(seen.values()) == [1, 2, 2]
+    assert threads() == 7
+
+
+@needs_two_cores
+def test_a_core_that_cannot_be_held_is_an_error():
+    with (
+        pytest.raises(machine.MeasurementError, match="expected a process that keeps core 4095 busy"),
+        second_thread.core_held(4095),
+    ):
+        pass
+
+
+def test_the_own_other_process_is_no_neighbour(monkeypatch):
+    """Of 30 busy seconds 10 are this process's, and 15 those of children that it has waited for."""
+    own = [os.times_result((0, 0, 0, 0, 0)), os.times_result((6, 4, 12, 3, 0))]
+    busy, clock = [100.0, 130.0], [0.0, 10.0]
+    monkeypatch.setattr(machine, "_busy_seconds", lambda: busy.pop(0))
+    monkeypatch.setattr(machine.os, "times", lambda: own.pop(0))
+    monkeypatch.setattr(machine.time, "perf_counter", lambda: clock.pop(0))
+    assert machine.Neighbours().processors() == pytest.approx(0.5)
+
+
+def test_second_thread_needs_two_cores():
+    assert second_thread.missing(1) == "there is one core"
 
 
 def test_figures_are_kept_short():
