@@ -99,6 +99,7 @@ def _difference(case: Case, name: str, result: Array, own: Array) -> float:
 def steps_that_take(work: Work, case: Case) -> int:
     """Return how many steps take about the case's time, at most as many as it has."""
     steps = min(case.steps, 10)
+    epoch_seconds(work, steps)  # the first one records, compiles, starts threads: it would pass for a slow epoch
     taken = epoch_seconds(work, steps)
     while steps < case.steps and taken < case.seconds / 2:
         steps = min(case.steps, max(2 * steps, round(steps * case.seconds / taken)))

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from benchmarks import machine, peak, report, second_thread, targets
+from benchmarks import measure as timing
 from benchmarks.__main__ import rounded
 from benchmarks.cases import CASES
 from benchmarks.child import environment
@@ -83,6 +84,19 @@ def test_measure_gives_all_figures():
     assert [len(times) for times in figures["rounds"].values()] == [3, 3]
     assert [len(found) for found in figures["peak_rounds"].values()] == [3, 3]
     assert set(figures["steps"].values()) == {6}
+
+
+def test_the_first_epoch_does_not_shorten_the_others(monkeypatch):
+    """Made-up clock: 1 s to make ready, then 10 us a step; an epoch of 0.1 s has 10,000."""
+    asked = []
+
+    def epoch_seconds(work, steps):
+        asked.append(steps)
+        return 1e-5 * steps + (len(asked) == 1)
+
+    monkeypatch.setattr(timing, "epoch_seconds", epoch_seconds)
+    assert timing.steps_that_take(OWN.work(SMALL[0].problem()), replace(CASES[0], steps=50_000)) == 10_000
+    assert timing.steps_that_take(OWN.work(SMALL[0].problem()), replace(CASES[0], steps=700)) == 700
 
 
 def test_floor_by_hand():
