@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from ...errors import MissingExtraError, SpecificationError, StorageError, check_number, closest
+from ..environment import variable
 
 #: The version of the C interface that this package speaks: kAbi in core/plan.hpp. Every change of it raises both.
 ABI: Final = 2
@@ -96,7 +97,7 @@ def code_path() -> str:
     there = code_paths()
     if not there:
         raise _no_library("the code path")
-    chosen = os.environ.get("LAYERWISE_CODE_PATH")
+    chosen = variable("LAYERWISE_CODE_PATH")
     if not chosen:
         return there[0]
     if chosen not in there:
@@ -115,13 +116,13 @@ def threads() -> int:
     That is the least of: processors it may run on, its control group's share of them rounded up, and OMP_NUM_THREADS,
     which joblib sets in its workers so that they do not crowd each other.
     """
-    asked = os.environ.get("LAYERWISE_THREADS")
+    asked = variable("LAYERWISE_THREADS")
     if asked:
         number = int(asked) if _is_whole(asked) else asked
         check_number("LAYERWISE_THREADS", number, at_least=1, at_most=MOST_THREADS, whole=True)
         return int(number)
     limits = [_processors(), _quota()]
-    shared = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]  # a list of it is about nested regions
+    shared = (variable("OMP_NUM_THREADS") or "").split(",")[0]  # a list of it is about nested regions
     if _is_whole(shared) and int(shared) > 0:  # others' variable: what they ignore is ignored here
         limits.append(int(shared))
     return max(1, min(limit for limit in limits if limit is not None))
@@ -132,9 +133,9 @@ def _is_whole(text: str) -> bool:
 
 
 def _processors() -> int:
-    counts = [os.cpu_count() or 1]
-    if hasattr(os, "sched_getaffinity"):
-        counts.append(len(os.sched_getaffinity(0)))
+    # Those that the process may run on are some of the machine's, which takes much longer to count.
+    has_affinity = hasattr(os, "sched_getaffinity")
+    counts = [len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1]
     process_cpu_count = getattr(os, "process_cpu_count", None)  # Python 3.13; heeds PYTHON_CPU_COUNT
     if process_cpu_count is not None:
         counts.append(process_cpu_count() or 1)
@@ -179,7 +180,7 @@ def engine_choice() -> Literal["native", "reference"]:
     MissingExtraError
         LAYERWISE_ENGINE asks for the compiled engine, which is not installed.
     """
-    chosen = os.environ.get("LAYERWISE_ENGINE")
+    chosen = variable("LAYERWISE_ENGINE")
     if chosen and chosen not in ENGINES:
         raise SpecificationError(
             where="LAYERWISE_ENGINE", expected=" or ".join(ENGINES), got=repr(chosen),
