@@ -11,10 +11,8 @@ import numpy.typing as npt
 
 from ..errors import InputError, SpecificationError
 from ..program import Buffer, Program
-from .interface import Array, Source
+from .interface import WHOLE, Array, Source
 
-#: Roles whose arrays hold whole numbers.
-WHOLE = ("codes", "rows")
 #: Roles that a run fills from its source, order and table.
 FROM_SOURCE = ("features", "targets", "codes", "weights", "rows", "key", "scalar")
 

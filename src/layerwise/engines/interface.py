@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from ..program import Program
+from ..program import Program, Shape
 
 Array = npt.NDArray[Any]
+#: Roles whose arrays hold whole numbers.
+WHOLE: Final = ("codes", "rows")
 #: Seconds between two questions of a run (`poll`). Engines look it up here at each run; 0 asks after every batch.
 POLL_SECONDS = 0.02
 
@@ -147,6 +151,78 @@ class Executable(ABC):
         InputError
             If a buffer is missing or does not fit; the message names it, and nothing was changed.
         """
+
+    @abstractmethod
+    def prepare(self, vectors: Mapping[str, Array], n: int) -> Prepared:
+        """Return a call of the program on n rows, made ready to be repeated.
+
+        Parameters
+        ----------
+        vectors : mapping of str to array
+            As for `run`; the call keeps these very arrays.
+        n : int
+
+        Raises
+        ------
+        InputError
+            If a vector does not fit.
+        """
+
+
+class Prepared(ABC):
+    """A call that can be repeated at little cost: fill `given` and `scalars`, run, and read the outputs.
+
+    Everything that takes time to check or to find is done once; what is filled in has to fit, as for `Executable.call`.
+    It is for one thread at a time. Where a vector may no longer be written, a run raises an InputError.
+
+    Attributes
+    ----------
+    program : Program
+    dtype : float32 or float64
+    vectors : dict of str to array
+    given : dict of str to array
+        Every buffer that is no slice of a vector and no scalar, by name; codes and rows are int64, the key is an array
+        (seed, step) of uint64.
+    scalars : array (scalars,) of float64
+        In the order of ``program.scalars``.
+    outputs : dict of str to array
+        The results of the latest run; the next one overwrites them.
+    results : array
+        All outputs in a row, flat; `outputs` are views of it.
+    """
+
+    def __init__(self, program: Program, dtype: np.dtype[Any], vectors: Mapping[str, Array], n: int) -> None:
+        self.program, self.dtype = program, dtype
+        self.vectors = {name: vectors[name] for name in program.vectors}
+        # NumPy resizes no array that has a weak reference: each stays where it is.
+        self._unmoved = [weakref.ref(vector) for vector in self.vectors.values()]
+        self.given = {
+            buffer.name: np.zeros(
+                sizes(buffer.shape, n),
+                np.uint64 if buffer.role == "key" else np.int64 if buffer.role in WHOLE else dtype,
+            )
+            for buffer in program.buffers
+            if not buffer.vector and buffer.role != "scalar"
+        }
+        self.scalars = np.zeros(len(program.scalars))
+        shapes = {name: sizes(program.shapes[value], n) for name, value in program.outputs}
+        ends = np.cumsum([math.prod(shape) for shape in shapes.values()], dtype=np.int64)
+        self.results = np.zeros(ends[-1] if len(ends) else 0, dtype)
+        parts = np.split(self.results, ends[:-1])
+        self.outputs = {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=False)}
+
+    @abstractmethod
+    def run(self) -> None:
+        """Run the program once on the vectors and what `given` and `scalars` hold now."""
+
+
+def sizes(shape: Shape, n: int) -> tuple[int, ...]:
+    """Return a shape for n rows.
+
+    >>> sizes(("2n", 3), 5)
+    (10, 3)
+    """
+    return tuple(n * int(size[:-1] or 1) if isinstance(size, str) else size for size in shape)
 
 
 class Engine(ABC):

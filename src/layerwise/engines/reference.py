@@ -19,7 +19,7 @@ from ..ops import NumpyOps
 from ..program import Program
 from . import interface
 from .checks import check_dtype, check_given, check_run, check_vectors
-from .interface import Array, Engine, EpochTotals, Executable, Source
+from .interface import Array, Engine, EpochTotals, Executable, Prepared, Source
 
 
 @final
@@ -111,6 +111,10 @@ class ReferenceExecutable(Executable):
             results = self.program.run(self.ops, {**given, **self._views(vectors)})
         return {name: np.array(value) if name in self._shared else np.asarray(value) for name, value in results.items()}
 
+    def prepare(self, vectors: Mapping[str, Array], n: int) -> Prepared:
+        check_vectors(self.program, self.dtype, vectors)
+        return _ReferenceCall(self, vectors, n)
+
     def _views(self, vectors: Mapping[str, Array]) -> dict[str, Any]:
         return {buffer.name: buffer.view(vectors[buffer.vector]) for buffer in self._slices}
 
@@ -123,6 +127,22 @@ class ReferenceExecutable(Executable):
             "rows": rows if source.places is None else source.places[rows],
         }  # fmt: skip
         return {name: scalars[name] if role == "scalar" else by_role[role] for name, role in self._own}
+
+
+@final
+class _ReferenceCall(Prepared):
+    """A call that is simply made again."""
+
+    def __init__(self, executable: ReferenceExecutable, vectors: Mapping[str, Array], n: int) -> None:
+        super().__init__(executable.program, executable.dtype, vectors, n)
+        self._executable = executable
+        self._keys = [buffer.name for buffer in self.program.buffers if buffer.role == "key"]
+
+    def run(self) -> None:
+        scalars = dict(zip(self.program.scalars, self.scalars.tolist(), strict=True))
+        keys = {name: tuple(self.given[name].tolist()) for name in self._keys}
+        for name, value in self._executable.call(self.vectors, {**self.given, **scalars, **keys}).items():
+            self.outputs[name][...] = value
 
 
 @final

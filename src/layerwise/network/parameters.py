@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ from ..errors import InputError
 from ..ops.memory import aligned
 from .layers import ByLayer
 from .specification import Network, Segment
+
+if TYPE_CHECKING:
+    from .prediction import PreparedPrediction
 
 
 @final
@@ -47,6 +50,8 @@ class Parameters:
             )  # fmt: skip
         self.network = network
         self._vector = vector
+        #: Calls that are ready to predict with these parameters, by the shape of X; never copied or pickled.
+        self.prepared: dict[tuple[int, ...], list[PreparedPrediction]] = {}
         self._statistics = _fresh_statistics(network, vector.dtype) if statistics is None else statistics
         if self.statistics.shape != (network.n_statistics,) or self.statistics.dtype != vector.dtype:
             raise InputError(

@@ -122,7 +122,7 @@ def executable(net: Network, setting: Setting, dtype: npt.DTypeLike) -> Executab
     return loaded
 
 
-def predict(net: Network, theta: Parameters, X: Array) -> Array:
+def predict_rows(net: Network, theta: Parameters, X: Array) -> Array:
     """Return f(x) of every row; X and theta are checked already."""
     dtype = theta.vector.dtype
     run = executable(net, PREDICT, dtype)

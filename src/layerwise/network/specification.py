@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -141,6 +141,13 @@ class Network:
         """The programs and executables that were made for this network; no part of what it is, and never pickled."""
         return {}
 
+    @cached_property
+    def _predict(self) -> Callable[[Network, Parameters, Any], npt.NDArray[Any]]:
+        """prediction.py imports this file; importing it back at every call would take a microsecond."""
+        from .prediction import predict
+
+        return predict
+
     def __getstate__(self) -> dict[str, Any]:
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
@@ -227,11 +234,7 @@ class Network:
         -------
         array (n, outputs) of theta's dtype
         """
-        from .inputs import check_inputs, check_parameters
-        from .programs import predict
-
-        check_parameters(theta, self)
-        return predict(self, theta, check_inputs(X, self, sparse=True))
+        return self._predict(self, theta, X)
 
     def trace(
         self, theta: Parameters, X: Any, y: Any, penalty: Penalty | None = None, weights: Any = None,

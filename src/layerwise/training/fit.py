@@ -14,6 +14,7 @@ from ..engines import Source
 from ..errors import DivergenceError, InputError, SpecificationError, check_number
 from ..network import Network, Parameters, Trace
 from ..network.inputs import check_inputs, check_targets, check_weights
+from ..network.prediction import predict
 from ..rules.penalties import Penalty
 from ..rules.schedules import Schedule
 from ..rules.updates import Update
@@ -65,7 +66,7 @@ class Model:
         -------
         array (n, outputs)
         """
-        return self.network.predict(self.parameters, X)
+        return predict(self.network, self.parameters, X)
 
     def evaluate(
         self, X: Any, y: Any, weights: Any = None, weight_mean: float | Literal["as given"] | None = None

@@ -17,11 +17,12 @@ from ...ops.sparse import SparseRows
 from ...program import Program
 from .. import interface as engine_interface
 from ..checks import check_dtype, check_given, check_run, check_vectors
-from ..interface import Array, Engine, EpochTotals, Executable, Source
+from ..interface import Array, Engine, EpochTotals, Executable, Prepared, Source, sizes
 from . import interface
 from .encoding import encode
 from .interface import NUMBERS, functions
 from .library import code_path, threads
+from .prepared import NativeCall
 
 #: The order of `CodePath` in core/kernels.hpp.
 CODE_PATHS = ("portable", "avx2", "avx512")
@@ -150,10 +151,7 @@ class NativeExecutable(Executable):
             elif buffer.shape and isinstance(buffer.shape[0], str):
                 n = len(value) // int(buffer.shape[0][:-1] or 1)
             arrays.append(value)
-        outputs = {
-            name: np.empty(tuple(n * int(s[:-1] or 1) if isinstance(s, str) else s for s in shape), self.dtype)
-            for name, shape in self.encoded.outputs
-        }
+        outputs = {name: np.empty(sizes(shape, n), self.dtype) for name, shape in self.encoded.outputs}
         scalars = (ctypes.c_double * max(len(self.program.scalars), 1))(*(given[s] for s in self.program.scalars))
         addresses = self._addresses(vectors)
         inputs = (ctypes.c_void_p * max(len(arrays), 1))(*(array.ctypes.data for array in arrays))
@@ -166,6 +164,10 @@ class NativeExecutable(Executable):
         if functions().layerwise_call(self._loaded(), ctypes.addressof(once), message):
             raise self._refused(message)
         return outputs
+
+    def prepare(self, vectors: Mapping[str, Array], n: int) -> Prepared:
+        check_vectors(self.program, self.dtype, vectors)
+        return NativeCall(self.program, self.dtype, vectors, n, self.encoded, self._loaded, self._refused)
 
     def _refused(self, message: Any) -> InputError:
         return InputError(

@@ -1,0 +1,71 @@
+"""A call of the compiled library made ready once: every address is known, so that nothing is left but to call."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping
+from typing import Any, Final, final
+
+import numpy as np
+
+from ...program import Program
+from ..checks import check_vectors
+from ..interface import Array, Prepared
+from . import interface
+from .encoding import Encoded
+from .interface import functions
+from .library import threads
+
+#: Products of rows and entries of vectors up to which several threads would not share the work (core/execute.cpp), so
+#: that their number need not be looked up. What writes vectors goes over each entry several times more.
+ALONE: Final = 1 << 17
+ALONE_WRITING: Final = 1 << 13
+
+
+@final
+class NativeCall(Prepared):
+    """A program, its vectors and a number of rows, with everything that `layerwise_call` takes.
+
+    Parameters
+    ----------
+    program, dtype, vectors, n
+        See `Executable.prepare`.
+    encoded : Encoded
+    loaded : callable () -> int
+        The handle of the program in this process.
+    refused : callable (message) -> Exception
+    """
+
+    def __init__(
+        self, program: Program, dtype: np.dtype[Any], vectors: Mapping[str, Array], n: int, encoded: Encoded,
+        loaded: Callable[[], int], refused: Callable[[Any], Exception],
+    ) -> None:  # fmt: skip
+        super().__init__(program, dtype, vectors, n)
+        self._loaded, self._refused = loaded, refused
+        self._written = [self.vectors[name] for name in program.vectors_written]
+        self._addresses = [
+            _addresses(self.vectors[name] for name in encoded.vectors),
+            _addresses(self.given[name] for name in encoded.given),
+            _addresses(self.outputs.values()),
+        ]
+        of_vectors, of_given, of_outputs = (ctypes.addressof(array) for array in self._addresses)
+        self._once = interface.Once(of_vectors, of_given, n, self.scalars.ctypes.data, of_outputs, 1)
+        self._where = ctypes.c_void_p(ctypes.addressof(self._once))
+        self._message = ctypes.create_string_buffer(interface.MESSAGE)
+        self._call = functions().layerwise_call
+        work = n * sum(program.vectors.values())
+        self._alone = work <= (ALONE_WRITING if self._written else ALONE)
+
+    def run(self) -> None:
+        for vector in self._written:
+            if not vector.flags.writeable:
+                check_vectors(self.program, self.dtype, self.vectors)
+        if not self._alone:
+            self._once.threads = threads()
+        if self._call(self._loaded(), self._where, self._message):
+            raise self._refused(self._message)
+
+
+def _addresses(arrays: Any) -> ctypes.Array[ctypes.c_void_p]:
+    addresses = [array.ctypes.data for array in arrays]
+    return (ctypes.c_void_p * max(len(addresses), 1))(*addresses)
