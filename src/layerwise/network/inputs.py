@@ -61,15 +61,18 @@ def _check_finite_entries(rows: SparseRows, where: str) -> None:
 
 
 def copied(X: Array, buffer: Array) -> bool:
-    """Copy an array into a buffer of its shape if it is float32 or float64 and clearly finite; say whether it was done.
+    """Copy an array of numbers into a buffer of its shape if they are clearly finite; say whether it was done.
 
     The test is quick: a sum of squares that is small proves every entry to be finite, and small enough for float32.
     What does not pass may be right all the same, and needs `check_finite`.
     """
-    if ((dtype := X.dtype) == FLOAT64 or dtype == FLOAT32) and np.vdot(X, X) < SMALL_SQUARES:
-        buffer[...] = X
-        return True
-    return False
+    if (dtype := X.dtype) == FLOAT64 or dtype == FLOAT32:
+        if not np.vdot(X, X) < SMALL_SQUARES:  # NaN neither
+            return False
+    elif dtype.kind not in "iub":
+        return False
+    buffer[...] = X
+    return True
 
 
 def check_targets(y: Any, net: Network, n: int, where: str = "y") -> Array:

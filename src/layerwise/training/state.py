@@ -28,23 +28,12 @@ from .evaluation import Evaluation, evaluate, evaluate_until, metric_of, spread
 from .history import History, Record
 from .scalars import rates, scalar_table
 from .settings import Order, Settings, check_batch_size, check_dtype
+from .single_step import PreparedSteps, StepResult
 from .stopping import EarlyStopping, Monitor
 
 Array = npt.NDArray[Any]
 #: Steps whose scalars are made in one go: a table takes little memory, however long the epoch.
 TABLE_ROWS = 4096
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """What one update saw, before it changed theta."""
-
-    loss: float
-    metric: float
-    penalty: float
-    objective: float
-    gradient_norm: float
-    rate: float
 
 
 @final
@@ -92,6 +81,7 @@ class TrainingState:
     seconds: float = 0.0
     stopped: str | None = None
     _partial: dict[str, float] = field(default_factory=dict)
+    _prepared: PreparedSteps = field(default_factory=PreparedSteps, init=False)
 
     def __repr__(self) -> str:
         return f"TrainingState({self.parameters!r}, {self.epoch} epochs, {self.steps} steps)"
@@ -127,15 +117,17 @@ class TrainingState:
         -------
         array (count, scalars) of float64
         """
-        names = self._train_step(weighted=False).program.scalars
+        names = self.executable(weighted=False).program.scalars
         return scalar_table(self.network, self.settings, names, first_step, count, self.memory_since)
 
-    def _train_step(self, weighted: bool) -> Executable:
+    def executable(self, weighted: bool) -> Executable:
+        """Return the training step, made ready by the engine of the moment."""
         setting = Setting("train_step", self.settings.update, self.settings.penalty, weighted)
         return executable(self.network, setting, self.settings.dtype)
 
     @property
-    def _vectors(self) -> dict[str, Array]:
+    def vectors(self) -> dict[str, Array]:
+        """theta, the statistics and the update's memory, by the names that programs give them."""
         return vectors_of(self.parameters) | self.update_state
 
     def stop(self, reason: str = "callback") -> None:
@@ -172,7 +164,20 @@ class TrainingState:
         >>> state.step([[0.0, 1.0]], [1]).loss < before
         True
         """
-        X = check_inputs(X, self.network, sparse=True)
+        result = self._prepared.update(self, X, y) if weights is None and rows is None else None
+        if result is None:
+            result = self._general_update(X, y, weights, rows)
+        self.steps += 1
+        if not math.isfinite(result.objective):
+            raise DivergenceError(
+                where=f"step {self.steps}", expected="a finite loss", got=str(result.objective),
+                remedy=f"lower the rate ({result.rate:g}) and start from parameters of before",
+            )  # fmt: skip
+        return result
+
+    def _general_update(self, X: Any, y: Any, weights: Any, rows: Any) -> StepResult:
+        """Make one update after looking at everything."""
+        X, as_given = check_inputs(X, self.network, sparse=True), X
         y = check_targets(y, self.network, len(X))
         check_rows_for_normalisation(self.network, len(X))
         given = self.settings.weight_mean
@@ -185,28 +190,22 @@ class TrainingState:
                 where="schedule", expected="steps left", got=f"{self.steps} of {total} made, and a rate of 0",
                 remedy="start a new state with another schedule",
             )  # fmt: skip
-        reported = self._update(Source(X, y, None if w is None else w / mean, places))
-        metric = metric_of(self.network, reported["score"], spread(Source(X, y)))
-        if not math.isfinite(reported["objective"]):
-            raise DivergenceError(
-                where=f"step {self.steps}", expected="a finite loss", got=str(reported["objective"]),
-                remedy=f"lower the rate ({rate:g}) and start from parameters of before",
-            )  # fmt: skip
-        return StepResult(
-            reported["loss"], metric, reported.get("penalty", 0.0), reported["objective"], reported["gradient_norm"],
-            rate,
-        )  # fmt: skip
+        seen = self._update(Source(X, y, None if w is None else w / mean, places))
+        if X is as_given and weights is None and rows is None:
+            self._prepared.remember(self, X)
+        metric = metric_of(self.network, seen["score"], spread(Source(X, y)))
+        penalty = seen.get("penalty", 0.0)
+        return StepResult(seen["loss"], metric, penalty, seen["objective"], seen["gradient_norm"], rate)
 
     def _update(self, batch: Source) -> dict[str, float]:
         """Make one update on these rows; return what was seen before it."""
-        run = self._train_step(batch.weights is not None)
+        run = self.executable(batch.weights is not None)
         X, y, weights = batch.gather(slice(None), self.settings.dtype)
         table = scalar_table(self.network, self.settings, run.program.scalars, self.steps, 1, self.memory_since)
         given = dict(zip(run.program.scalars, table[0].tolist(), strict=True))
         places = np.asarray(batch.places, np.int64)
         given |= {layered("h", 0): X, "y": y, "w": weights, "rows": places, "key": self.key}
-        outputs = run.call(self._vectors, given)
-        self.steps += 1
+        outputs = run.call(self.vectors, given)
         return {name: float(value[0]) for name, value in outputs.items()}
 
     def order_of(self, epoch: int, rows: Array) -> Array:
@@ -245,7 +244,7 @@ class TrainingState:
             self.order, self._partial = self.order_of(self.epoch, data.rows), {}
         bounds = batch_bounds(len(self.order), self.settings.batch_size, self.network)
         order = np.ascontiguousarray(self.order, np.int64)
-        run = self._train_step(data.source.weights is not None)
+        run = self.executable(data.source.weights is not None)
 
         def progress() -> bool:
             self.seconds = spent + time.perf_counter() - started
@@ -291,7 +290,7 @@ class TrainingState:
             return progress()
 
         rows = order[begin : bounds[-1, 1]]
-        totals = run.run(self._vectors, source, rows, bounds - begin, table, self.key, poll)
+        totals = run.run(self.vectors, source, rows, bounds - begin, table, self.key, poll)
         before = self._partial or dict.fromkeys(totals.means, 0.0)
         done = done_before + totals.rows
         self._partial = {

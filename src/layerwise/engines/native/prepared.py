@@ -19,7 +19,7 @@ from .library import threads
 #: Products of rows and entries of vectors up to which several threads would not share the work (core/execute.cpp), so
 #: that their number need not be looked up. What writes vectors goes over each entry several times more.
 ALONE: Final = 1 << 17
-ALONE_WRITING: Final = 1 << 13
+ALONE_WRITING: Final = 3 << 13
 
 
 @final

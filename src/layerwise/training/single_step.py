@@ -1,0 +1,174 @@
+"""Single steps of few rows, through calls that are prepared once: the same bits at less cost."""
+
+from __future__ import annotations
+
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..engines import Source, engine_settings
+from ..network.inputs import copied
+from ..network.prediction import FEW_ENTRIES, FEW_ROWS, SHAPES
+from ..network.programs import layered
+from ..rules.schedules import TABLE
+from .evaluation import metric_of, spread
+from .scalars import rates, scalar_table
+
+if TYPE_CHECKING:
+    from .state import TrainingState
+
+Array = npt.NDArray[Any]
+#: Steps whose scalars are made at once, where the next steps follow.
+AHEAD: Final = 256
+REPORTED: Final = ("loss", "score", "penalty", "objective", "gradient_norm")
+#: Targets that are faster looked at as a list.
+SHORT: Final = 64
+
+
+class StepResult(NamedTuple):
+    """What one update saw, before it changed theta."""
+
+    loss: float
+    metric: float
+    penalty: float
+    objective: float
+    gradient_norm: float
+    rate: float
+
+
+@final
+class PreparedSteps:
+    """The calls of one state, by the shape of X; each is taken out while it is used."""
+
+    def __init__(self) -> None:
+        self.seen: set[tuple[int, ...]] = set()
+        self.ready: dict[tuple[int, ...], PreparedStep] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PreparedSteps, ()  # calls are never copied or pickled
+
+    def update(self, state: TrainingState, X: Any, y: Any) -> StepResult | None:
+        """Make one update if a call is ready for it and the rows are plainly right, else return None."""
+        if type(X) is not np.ndarray or (prepared := self.ready.pop(X.shape, None)) is None:
+            return None
+        if not prepared.fits(state):
+            return None
+        result = prepared.update(state, X, y)
+        self.ready[X.shape] = prepared
+        return result
+
+    def remember(self, state: TrainingState, X: Array) -> None:
+        """Prepare a call when a shape of few rows comes for the second time: once is not worth it."""
+        shape = X.shape
+        if len(X) > FEW_ROWS or X.size > FEW_ENTRIES or shape in self.ready:
+            return
+        if shape in self.seen:
+            self.ready[shape] = PreparedStep(state, len(X))
+            return
+        if len(self.seen) >= SHAPES:
+            self.seen.clear()
+            self.ready.clear()
+        self.seen.add(shape)
+
+
+@final
+class PreparedStep:
+    """Updates of one state on so many rows, without weights, on the engine that the environment chooses now.
+
+    Parameters
+    ----------
+    state : TrainingState
+        Not kept.
+    n : int
+    """
+
+    def __init__(self, state: TrainingState, n: int) -> None:
+        self.settings, self.parameters, self.network = state.settings, state.parameters, state.network
+        self.environment = engine_settings()
+        self.call = state.executable(weighted=False).prepare(state.vectors, n)
+        self.memory = [(name, state.update_state[name]) for name in state.settings.update.memory]
+        given, net = self.call.given, state.network
+        self.n, self.outputs, self.target = n, net.outputs, net.output.target
+        self.X, self.y = given[layered("h", 0)], given["y"]
+        self.key = given.get("key")
+        if self.key is not None:
+            self.key[0] = state.settings.seed
+            given["rows"][...] = np.arange(n)
+        #: The shapes that targets may have, each with y seen so.
+        self.shapes = {self.y.shape: self.y}
+        if self.target == "classes" or net.outputs == 1:
+            self.shapes |= {shape: self.y.reshape(shape) for shape in ((n,), (n, 1))}
+        names = [name for name, _ in self.call.program.outputs] + ["penalty"]  # the last one where there is none: 0
+        self.reported = itemgetter(*(names.index(name) for name in REPORTED))
+        self.needs_spread = net.output.metric == "r2"
+        # Schedules and updates of others may count on being asked step by step.
+        self.ahead = (
+            AHEAD if type(state.settings.schedule) in TABLE.values() and self.settings.update.takes_arrays else 1
+        )
+        self.first = self.memory_since = self.count = 0
+        self.table = np.empty((0, len(self.call.scalars)))
+        self.rates: list[float] = []
+
+    def fits(self, state: TrainingState) -> bool:
+        """Return whether all that the call was prepared for is as it was."""
+        for name, vector in self.memory:
+            if state.update_state.get(name) is not vector:
+                return False
+        return (
+            state.settings is self.settings and state.parameters is self.parameters and state.network is self.network
+            and engine_settings() == self.environment
+        )  # fmt: skip
+
+    def update(self, state: TrainingState, X: Array, y: Any) -> StepResult | None:
+        """Make one update if the rows are plainly right, else return None; X has the shape of the call."""
+        step = state.steps
+        if not (copied(X, self.X) and self._takes(y)) or not 0 <= step < 2**32:
+            return None
+        place = step - self.first
+        if not 0 <= place < self.count or state.memory_since != self.memory_since:
+            self._look_ahead(step, state.memory_since)
+            place = 0
+        rate = self.rates[place]
+        if rate == 0:  # perhaps as there are no steps left
+            return None
+        self.call.scalars[...] = self.table[place]
+        if self.key is not None:
+            self.key[1] = step
+        self.call.run()
+        loss, metric, penalty, objective, norm = self.reported([*self.call.results.tolist(), 0.0])
+        if self.needs_spread:
+            metric = metric_of(self.network, metric, spread(Source(X, y.reshape(self.y.shape))) if self.n > 1 else 0.0)
+        return StepResult(loss, metric, penalty, objective, norm, rate)
+
+    def _look_ahead(self, step: int, memory_since: int) -> None:
+        """Make the scalars of the steps from this one on: twice as many as before, if it follows on those."""
+        follows = step == self.first + self.count and memory_since == self.memory_since
+        count = min(self.ahead, max(2 * self.count, 1) if follows else 1)
+        self.table = scalar_table(
+            self.network, self.settings, self.call.program.scalars, step, count, memory_since
+        )  # fmt: skip
+        self.rates = rates(self.settings, step, count).tolist()
+        self.first, self.count, self.memory_since = step, count, memory_since
+
+    def _takes(self, y: Any) -> bool:
+        """Copy targets that are plainly right into the call; say whether they were."""
+        if type(y) is not np.ndarray or (place := self.shapes.get(y.shape)) is None:
+            return False
+        if self.target == "classes":
+            if y.dtype.kind not in "iu" or not _within(y, self.outputs - 1):
+                return False
+            place[...] = y
+            return True
+        return copied(y, place) and (self.target == "numbers" or _within(y, 1))
+
+
+def _within(y: Array, largest: int) -> bool:
+    """Return whether all of some finite numbers are from 0 to the largest."""
+    if y.size == 1:
+        return bool(0 <= y.item() <= largest)
+    if y.size > SHORT:
+        return bool(y.min() >= 0 and y.max() <= largest)
+    numbers = y.ravel().tolist()
+    return bool(min(numbers) >= 0 and max(numbers) <= largest)
