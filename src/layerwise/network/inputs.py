@@ -181,7 +181,8 @@ def check_finite(array: Array, where: str) -> None:
 def _numeric(values: Any, where: str) -> Array:
     if hasattr(values, "tocsr"):
         raise InputError(where=where, expected="a dense array", got="a sparse one", remedy=f"give {where}.toarray()")
-    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+    subclass = isinstance(values, np.ndarray) and type(values) is not np.ndarray  # np.ma takes long to load: only then
+    if subclass and isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
         raise InputError(
             where=where, expected="no masked values", got=f"{int(np.ma.getmaskarray(values).sum())} of them",
             remedy="fill them in",
