@@ -61,7 +61,7 @@ def row_calls(net: lw.Network, generator: np.random.Generator) -> dict[str, Call
     for call in calls.values():
         for _ in range(3):
             call()
-    computations["predict"] = theta.prepared[rows.shape][0].run
+    computations["predict"] = theta.prepared[rows.shape][0].call.run
     return calls | {f"computation of {name}": call for name, call in computations.items()}
 
 

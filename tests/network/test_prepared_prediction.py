@@ -267,9 +267,9 @@ def test_a_call_that_another_thread_has_taken():
     theta = NET.initialize(0)
     ready(theta, X[:1])
     taken = theta.prepared[1, 6].pop()
-    inputs = taken.X.copy()
+    inputs = taken.call.features.copy()
     assert NET.predict(theta, X[9:10]).tobytes() == plainly(NET, theta, X[9:10]).tobytes()
-    assert np.array_equal(taken.X, inputs)
+    assert np.array_equal(taken.call.features, inputs)
     assert theta.prepared[1, 6] != [taken]
 
 

@@ -2,14 +2,15 @@
 
 from functools import cache
 
+from .checks import copied
 from .environment import engine_settings
 from .interface import Engine, EpochTotals, Executable, Prepared, Source
 from .native.library import engine_choice
 from .reference import ReferenceEngine, one_thread
 
 __all__ = [
-    "Engine", "EpochTotals", "Executable", "Prepared", "ReferenceEngine", "Source", "engine", "engine_settings",
-    "one_thread",
+    "Engine", "EpochTotals", "Executable", "Prepared", "ReferenceEngine", "Source", "copied", "engine",
+    "engine_settings", "one_thread",
 ]  # fmt: skip
 
 

@@ -15,6 +15,8 @@ from .interface import WHOLE, Array, Source
 
 #: Roles that a run fills from its source, order and table.
 FROM_SOURCE = ("features", "targets", "codes", "weights", "rows", "key", "scalar")
+#: A sum of squares that float32 holds as well as any that is less: see `copied`.
+SMALL_SQUARES = 1e37
 
 
 def check_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
@@ -24,6 +26,27 @@ def check_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
             where="dtype", expected="float32 or float64", got=str(np.dtype(dtype)), remedy="choose one of them"
         )
     return np.dtype(dtype)
+
+
+def copied(array: Array, place: Array) -> bool:
+    """Copy numbers into a place of their shape if they are plainly finite, there too; say whether it was done.
+
+    The test is quick: a sum of squares that is small proves that every entry is finite, and that float32 holds it.
+    """
+    if array.dtype not in (np.float32, np.float64):
+        return whole_numbers(array, place)
+    if not np.vdot(array, array) < SMALL_SQUARES:  # NaN neither
+        return False
+    place[...] = array
+    return True
+
+
+def whole_numbers(array: Array, place: Array) -> bool:
+    """Copy whole numbers or bools into a place of their shape; say whether they are such."""
+    if array.dtype.kind not in "iub":
+        return False
+    place[...] = array
+    return True
 
 
 def check_vectors(program: Program, dtype: np.dtype[Any], vectors: Mapping[str, Array]) -> None:

@@ -183,6 +183,8 @@ class Prepared(ABC):
     given : dict of str to array
         Every buffer that is no slice of a vector and no scalar, by name; codes and rows are int64, the key is an array
         (seed, step) of uint64.
+    features : array
+        The one among `given` that has this role.
     scalars : array (scalars,) of float64
         In the order of ``program.scalars``.
     outputs : dict of str to array
@@ -204,6 +206,7 @@ class Prepared(ABC):
             for buffer in program.buffers
             if not buffer.vector and buffer.role != "scalar"
         }
+        self.features = next((self.given[b.name] for b in program.buffers if b.role == "features"), np.zeros(0, dtype))
         self.scalars = np.zeros(len(program.scalars))
         shapes = {name: sizes(program.shapes[value], n) for name, value in program.outputs}
         ends = np.cumsum([math.prod(shape) for shape in shapes.values()], dtype=np.int64)
@@ -214,6 +217,21 @@ class Prepared(ABC):
     @abstractmethod
     def run(self) -> None:
         """Run the program once on the vectors and what `given` and `scalars` hold now."""
+
+    @abstractmethod
+    def run_on(self, X: Array) -> bool:
+        """Copy X into `features` and run, if all of its numbers are plainly finite there.
+
+        Parameters
+        ----------
+        X : array
+            Of the shape of `features`.
+
+        Returns
+        -------
+        bool
+            False if they are not, or of another type than float32, float64, whole or bool: nothing was run then.
+        """
 
 
 def sizes(shape: Shape, n: int) -> tuple[int, ...]:

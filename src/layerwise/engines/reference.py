@@ -18,7 +18,7 @@ from threadpoolctl import ThreadpoolController
 from ..ops import NumpyOps
 from ..program import Program
 from . import interface
-from .checks import check_dtype, check_given, check_run, check_vectors
+from .checks import check_dtype, check_given, check_run, check_vectors, copied
 from .interface import Array, Engine, EpochTotals, Executable, Prepared, Source
 
 
@@ -143,6 +143,12 @@ class _ReferenceCall(Prepared):
         keys = {name: tuple(self.given[name].tolist()) for name in self._keys}
         for name, value in self._executable.call(self.vectors, {**self.given, **scalars, **keys}).items():
             self.outputs[name][...] = value
+
+    def run_on(self, X: Array) -> bool:
+        if not copied(X, self.features):
+            return False
+        self.run()
+        return True
 
 
 @final

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 #: Elements looked at in one go, so that checking a memory map needs little memory.
 CHUNK = 1 << 20
-#: A sum of squares that float32 holds as well as any that is less: see `copied`.
-SMALL_SQUARES = 1e37
-FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
 
 
 def check_inputs(X: Any, net: Network, where: str = "X", sparse: bool = False) -> Array:
@@ -58,21 +55,6 @@ def _check_finite_entries(rows: SparseRows, where: str) -> None:
                 where=where, expected="finite numbers", got=f"{rows.values[entry]} in row {row}, column {column}",
                 remedy="remove the row or fill in the value",
             )  # fmt: skip
-
-
-def copied(X: Array, buffer: Array) -> bool:
-    """Copy an array of numbers into a buffer of its shape if they are clearly finite; say whether it was done.
-
-    The test is quick: a sum of squares that is small proves every entry to be finite, and small enough for float32.
-    What does not pass may be right all the same, and needs `check_finite`.
-    """
-    if (dtype := X.dtype) == FLOAT64 or dtype == FLOAT32:
-        if not np.vdot(X, X) < SMALL_SQUARES:  # NaN neither
-            return False
-    elif dtype.kind not in "iub":
-        return False
-    buffer[...] = X
-    return True
 
 
 def check_targets(y: Any, net: Network, n: int, where: str = "y") -> Array:

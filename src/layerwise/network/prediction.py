@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engines import engine_settings
-from .inputs import check_inputs, check_parameters, copied
+from .inputs import check_inputs, check_parameters
 from .parameters import Parameters
-from .programs import PREDICT, executable, layered, predict_rows, vectors_of
+from .programs import PREDICT, executable, predict_rows, vectors_of
 
 if TYPE_CHECKING:
     from .specification import Network
@@ -27,12 +27,12 @@ SHAPES: Final = 8
 class PreparedPrediction:
     """f(x) of so many rows, for one theta, on the engine that the environment chooses now."""
 
-    __slots__ = ("X", "call", "f", "network", "run", "settings")
+    __slots__ = ("call", "f", "network", "run_on", "settings")
 
     def __init__(self, net: Network, theta: Parameters, n: int) -> None:
         self.network, self.settings = net, engine_settings()
         self.call = executable(net, PREDICT, theta.vector.dtype).prepare(vectors_of(theta), n)
-        self.X, self.f, self.run = self.call.given[layered("h", 0)], self.call.outputs["f"], self.call.run
+        self.f, self.run_on = self.call.outputs["f"], self.call.run_on
 
 
 def predict(net: Network, theta: Parameters, X: Any) -> Array:
@@ -47,8 +47,7 @@ def predict(net: Network, theta: Parameters, X: Any) -> Array:
         except IndexError:  # another thread was quicker
             return _predict(net, theta, X)
         if prepared.network is net and prepared.settings == engine_settings():
-            if copied(X, prepared.X):
-                prepared.run()
+            if prepared.run_on(X):
                 f: Array = prepared.f.copy()
                 calls.append(prepared)
                 return f

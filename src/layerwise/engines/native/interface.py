@@ -1,4 +1,4 @@
-"""The C interface of the compiled engine, as ctypes sees it: the structures of core/execute.hpp and core/api.cpp."""
+"""The C interface of the compiled engine, as ctypes sees it: the structures of core/execute.hpp and core/staged.cpp."""
 
 from __future__ import annotations
 
@@ -55,6 +55,15 @@ class Once(ctypes.Structure):
     ]  # fmt: skip
 
 
+class Staged(ctypes.Structure):
+    """Numbers that are converted on their way into a call; see core/staged.cpp."""
+
+    _fields_ = [
+        ("numbers", _pointer), ("to", _pointer), ("count", _index), ("bytes", ctypes.c_int32),
+        ("to_bytes", ctypes.c_int32),
+    ]  # fmt: skip
+
+
 @cache
 def functions() -> ctypes.CDLL:
     """Return the library with the types of its functions declared; there must be one."""
@@ -65,4 +74,5 @@ def functions() -> ctypes.CDLL:
     loaded.layerwise_unload.argtypes, loaded.layerwise_unload.restype = (_pointer,), None
     loaded.layerwise_run.argtypes = (_pointer, _pointer, _pointer, _pointer, ctypes.c_char_p)
     loaded.layerwise_call.argtypes = (_pointer, _pointer, ctypes.c_char_p)
+    loaded.layerwise_call_staged.argtypes = (_pointer, _pointer, _pointer, ctypes.c_char_p)
     return loaded
