@@ -17,6 +17,7 @@ from .interface import WHOLE, Array, Source
 FROM_SOURCE = ("features", "targets", "codes", "weights", "rows", "key", "scalar")
 #: A sum of squares that float32 holds as well as any that is less: see `copied`.
 SMALL_SQUARES = 1e37
+FLOATS = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def check_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
@@ -33,7 +34,7 @@ def copied(array: Array, place: Array) -> bool:
 
     The test is quick: a sum of squares that is small proves that every entry is finite, and that float32 holds it.
     """
-    if array.dtype not in (np.float32, np.float64):
+    if array.dtype not in FLOATS:
         return whole_numbers(array, place)
     if not np.vdot(array, array) < SMALL_SQUARES:  # NaN neither
         return False

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 #: Steps whose scalars are made at once, where the next steps follow.
 AHEAD: Final = 256
+#: Outputs of the program in the order of `StepResult`.
 REPORTED: Final = ("loss", "score", "penalty", "objective", "gradient_norm")
 #: Targets that are faster looked at as a list.
 SHORT: Final = 64
@@ -102,9 +103,8 @@ class PreparedStep:
         self.reported = itemgetter(*(names.index(name) for name in REPORTED))
         self.needs_spread = net.output.metric == "r2"
         # Schedules and updates of others may count on being asked step by step.
-        self.ahead = (
-            AHEAD if type(state.settings.schedule) in TABLE.values() and self.settings.update.takes_arrays else 1
-        )
+        known = type(state.settings.schedule) in TABLE.values() and state.settings.update.takes_arrays
+        self.ahead = AHEAD if known else 1
         self.first = self.memory_since = self.count = 0
         self.table = np.empty((0, len(self.call.scalars)))
         self.rates: list[float] = []
@@ -145,9 +145,8 @@ class PreparedStep:
         """Make the scalars of the steps from this one on: twice as many as before, if it follows on those."""
         follows = step == self.first + self.count and memory_since == self.memory_since
         count = min(self.ahead, max(2 * self.count, 1) if follows else 1)
-        self.table = scalar_table(
-            self.network, self.settings, self.call.program.scalars, step, count, memory_since
-        )  # fmt: skip
+        names = self.call.program.scalars
+        self.table = scalar_table(self.network, self.settings, names, step, count, memory_since)
         self.rates = rates(self.settings, step, count).tolist()
         self.first, self.count, self.memory_since = step, count, memory_since
 
