@@ -57,6 +57,16 @@ def test_the_bits_are_those_of_the_general_path(which, dtype, n, scattered):
             assert f.tobytes() == plainly(net, theta, rows).tobytes()
 
 
+@pytest.mark.parametrize("kind", ["float32", "float64", "uint8"])
+def test_nothing_else_is_asked(kind, monkeypatch, sample_model):
+    rows = X[:1].astype(kind)
+    expected = sample_model.predict(rows)
+    sample_model.predict(rows)
+    monkeypatch.setattr(prediction, "_predict", None)  # the general path
+    assert np.array_equal(sample_model.predict(rows), expected)
+    assert np.array_equal(NET.predict(sample_model.parameters, rows), expected)
+
+
 def test_results_are_arrays_of_their_own():
     theta = NET.initialize(0)
     call = ready(theta, X[:1])

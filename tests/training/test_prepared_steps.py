@@ -97,6 +97,19 @@ def test_every_update_and_schedule(update, schedule, pair):
     go_on(state, other, X, y, 1, 30)
 
 
+@pytest.mark.parametrize("which", list(NETWORKS))
+@pytest.mark.parametrize("kind", ["float32", "float64", "uint8"])
+def test_nothing_else_is_asked(which, kind, monkeypatch, pair):
+    state, _, X, y = pair(NETWORKS[which])
+    X = np.abs(X).astype(kind)
+    for _ in range(2):
+        state.step(X[:2], y[:2])
+    monkeypatch.setattr(type(state), "_general_update", None)
+    for i in range(5):
+        state.step(X[i : i + 2], y[i : i + 2])
+    assert state.steps == 7
+
+
 def test_long_after_the_first_steps(pair):
     state, other, X, y = pair(update=lw.Adam(0.001), dtype="float64")
     go_on(state, other, X, y, 1, 700)  # several tables of scalars
