@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from benchmarks import latency, machine, peak, report, second_thread, targets
+from benchmarks import machine, peak, report, second_thread, targets
 from benchmarks import measure as timing
 from benchmarks.__main__ import rounded
 from benchmarks.cases import CASES
@@ -19,7 +19,6 @@ from benchmarks.measure import DisagreementError, compare, measure
 from benchmarks.peers import NAMES, OWN, PEERS
 from benchmarks.selection import select_cases, select_peers
 
-import layerwise as lw
 from layerwise.errors import SpecificationError
 
 SMALL = [
@@ -373,16 +372,3 @@ def test_second_thread_needs_two_cores():
 
 def test_figures_are_kept_short():
     assert json.dumps(rounded({"a": [1.23456789, 7, None, "x"]})) == '{"a": [1.2346, 7, null, "x"]}'
-
-
-def test_what_is_timed_of_one_row_is_prepared():
-    calls = latency.row_calls(lw.Network(5, [4], 4), np.random.default_rng(0))
-    assert {name.removeprefix("computation of ") for name in calls} >= {"predict", "step, SGD", "step, Adam"}
-    shapes = [np.shape(call()) for name, call in calls.items() if "predict, " in name]
-    assert shapes == [(1, 4)] * 3
-    assert calls["step, Adam"]().rate == 0.001
-    assert set(latency.microseconds(calls, 1, 2)) == set(calls)
-
-
-def test_the_first_moments_of_a_process_are_told():
-    assert list(latency.starts(1)) == ["import layerwise", "... and Network and fit", "first fit of 100 rows"]
