@@ -1,7 +1,11 @@
 // The C interface: everything that Python calls. No exception leaves it; errors are a line of text.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <new>
+#include <thread>
+#include <vector>
 
 #include "execute.hpp"
 
@@ -17,9 +21,59 @@ namespace {
 
 constexpr std::size_t kMessage = 256;
 
+// The executors of one plan: as many as have run at the same time, though no more than processors stay for later runs.
+template <class T> class Executors {
+  public:
+    Executors(std::shared_ptr<const Plan> plan, const Kernels<T>& kernels) : plan_(std::move(plan)), kernels_(kernels) {
+        free_.reserve(kept_);
+        free_.push_back(std::make_unique<Executor<T>>(plan_, kernels_));
+    }
+
+    // Call f with an executor that nobody else uses meanwhile.
+    template <class F> void with(F f) {
+        Loan loan(*this);
+        f(*loan.executor);
+    }
+
+  private:
+    struct Loan {
+        explicit Loan(Executors& of) : of(of), executor(of.take()) {}
+        ~Loan() { of.give_back(std::move(executor)); }
+        Loan(const Loan&) = delete;
+        Loan& operator=(const Loan&) = delete;
+        Executors& of;
+        std::unique_ptr<Executor<T>> executor;
+    };
+
+    // The one used last comes first: its memory is the one still in the caches, and large enough.
+    std::unique_ptr<Executor<T>> take() {
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            if (!free_.empty()) {
+                auto last = std::move(free_.back());
+                free_.pop_back();
+                return last;
+            }
+        }
+        return std::make_unique<Executor<T>>(plan_, kernels_);
+    }
+
+    void give_back(std::unique_ptr<Executor<T>> executor) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (free_.size() < kept_) free_.push_back(std::move(executor));  // there is room: it was reserved
+    }
+
+    const std::shared_ptr<const Plan> plan_;
+    const Kernels<T>& kernels_;
+    const std::size_t kept_ = std::max(1u, std::thread::hardware_concurrency());
+    std::mutex mutex_;
+    std::vector<std::unique_ptr<Executor<T>>> free_;
+};
+
+// A plan, and what runs it; several threads may at once.
 struct Loaded {
-    std::unique_ptr<Executor<float>> of_float;
-    std::unique_ptr<Executor<double>> of_double;
+    std::unique_ptr<Executors<float>> of_float;
+    std::unique_ptr<Executors<double>> of_double;
 };
 
 void say(char* message, const char* text) {
@@ -51,10 +105,10 @@ LW_EXPORT void* layerwise_load(const Index* code, Index length, const double* co
     void* result = nullptr;
     guarded(message, [&] {
         auto loaded = std::make_unique<Loaded>();
-        Plan plan = Plan::decode(code, length, constants, n_constants);
+        const auto plan = std::make_shared<const Plan>(Plan::decode(code, length, constants, n_constants));
         if (path < 0 || path >= static_cast<int>(CodePath::count) || !has(static_cast<CodePath>(path))) throw PlanError("this processor lacks the code path");
-        if (plan.bytes == 4) loaded->of_float = std::make_unique<Executor<float>>(std::move(plan), *kernels_of<float>(static_cast<CodePath>(path)));
-        else loaded->of_double = std::make_unique<Executor<double>>(std::move(plan), *kernels_of<double>(static_cast<CodePath>(path)));
+        if (plan->bytes == 4) loaded->of_float = std::make_unique<Executors<float>>(plan, *kernels_of<float>(static_cast<CodePath>(path)));
+        else loaded->of_double = std::make_unique<Executors<double>>(plan, *kernels_of<double>(static_cast<CodePath>(path)));
         result = loaded.release();
     });
     return result;
@@ -66,7 +120,10 @@ LW_EXPORT void layerwise_unload(void* loaded) { delete static_cast<Loaded*>(load
 LW_EXPORT int layerwise_run(void* loaded, const Epoch* epoch, double* sums, Index* done, char* message) {
     return guarded(message, [&] {
         auto* const which = static_cast<Loaded*>(loaded);
-        const Totals totals = which->of_float ? which->of_float->run(*epoch, sums) : which->of_double->run(*epoch, sums);
+        Totals totals;
+        const auto run = [&](auto& executor) { totals = executor.run(*epoch, sums); };
+        if (which->of_float) which->of_float->with(run);
+        else which->of_double->with(run);
         done[0] = totals.batches;
         done[1] = totals.rows;
         done[2] = totals.finite ? 1 : 0;
@@ -76,7 +133,8 @@ LW_EXPORT int layerwise_run(void* loaded, const Epoch* epoch, double* sums, Inde
 LW_EXPORT int layerwise_call(void* loaded, const Once* once, char* message) {
     return guarded(message, [&] {
         auto* const which = static_cast<Loaded*>(loaded);
-        if (which->of_float) which->of_float->call(*once);
-        else which->of_double->call(*once);
+        const auto call = [&](auto& executor) { executor.call(*once); };
+        if (which->of_float) which->of_float->with(call);
+        else which->of_double->with(call);
     });
 }

@@ -59,8 +59,8 @@ void* Memory::of(std::size_t bytes) {
 }
 
 template <class T>
-Executor<T>::Executor(Plan plan, const Kernels<T>& kernels)
-    : plan_(std::move(plan)), kernels_(kernels), base_(plan_.values.size()), integers_(plan_.given.size()),
+Executor<T>::Executor(std::shared_ptr<const Plan> plan, const Kernels<T>& kernels)
+    : shared_(std::move(plan)), plan_(*shared_), kernels_(kernels), base_(plan_.values.size()), integers_(plan_.given.size()),
       gathered_(plan_.given.size()), gathered_integers_(plan_.given.size()),
       scalars_(static_cast<std::size_t>((plan_.scalars + 1) * kernels.vector_width)),
       prepared_(static_cast<std::size_t>(plan_.operations)), laid_(plan_.phases.size()), packed_(plan_.packed.size()),
@@ -363,7 +363,6 @@ template <class T> void Executor<T>::gather(const Epoch& epoch, Index first, Ind
 }
 
 template <class T> Totals Executor<T>::run(const Epoch& epoch, double* sums) {
-    const std::lock_guard<std::mutex> lock(busy_);
     const auto started = std::chrono::steady_clock::now();
     Team team(epoch.threads);
     const bool sparse = epoch.source.sparse_start != nullptr;
@@ -404,7 +403,6 @@ template <class T> Totals Executor<T>::run(const Epoch& epoch, double* sums) {
 }
 
 template <class T> void Executor<T>::call(const Once& once) {
-    const std::lock_guard<std::mutex> lock(busy_);
     Team team(once.threads);
     if (sparse_) reserved_rows_ = -1;
     sparse_ = false;

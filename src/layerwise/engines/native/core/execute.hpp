@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "plan.hpp"
@@ -68,9 +67,10 @@ class Memory {
     std::size_t bytes_ = 0;
 };
 
+// What one run at a time needs beside the plan; runs at the same time take one each.
 template <class T> class Executor {
   public:
-    Executor(Plan plan, const Kernels<T>& kernels);
+    Executor(std::shared_ptr<const Plan> plan, const Kernels<T>& kernels);
     // Adds each output of each batch, times the batch's rows if it is a mean, to `sums`.
     Totals run(const Epoch& epoch, double* sums);
     void call(const Once& once);
@@ -149,7 +149,8 @@ template <class T> class Executor {
     Index factor(const Value& v) const { return v.symbolic ? v.rows : 1; }
     void check_codes(std::size_t given, const Index* codes, Index count) const;
 
-    const Plan plan_;
+    const std::shared_ptr<const Plan> shared_;
+    const Plan& plan_;
     const Kernels<T>& kernels_;
     std::vector<T*> base_;                 // by value
     std::vector<const Index*> integers_;   // by given array
@@ -173,7 +174,6 @@ template <class T> class Executor {
     bool reserved_gathers_ = false, gathers_ = false, sparse_ = false;
     std::uint64_t seed_ = 0, step_ = 0;
     std::vector<Index> code_limit_;        // by given array: what its codes must be below
-    std::mutex busy_;
 };
 
 }  // namespace layerwise

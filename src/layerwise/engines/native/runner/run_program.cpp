@@ -1,11 +1,13 @@
-// Runs saved plans without Python, once on one thread and once on several, and compares every bit.
+// Runs saved plans without Python, on one thread, on several and twice at the same time, and compares every bit.
 //
 // For the thread sanitizer, which cannot look into a Python process. Plans come from tests/native/save_plans.py: the
 // number of integers and of constants, the integers, the constants.
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <memory>
 #include <random>
+#include <thread>
 #include <vector>
 
 #include "execute.hpp"
@@ -18,10 +20,11 @@ constexpr Index kRows = 300;
 constexpr Index kBatch = 70;
 constexpr int kThreads = 3;
 
-template <class T> std::vector<std::vector<T>> train(const Plan& plan, CodePath path, int threads, std::vector<double>& sums) {
+template <class T> std::vector<std::vector<T>> train(const std::shared_ptr<const Plan>& shared, CodePath path, int threads, std::vector<double>& sums) {
+    const Plan& plan = *shared;
     std::mt19937 random(7);
     std::uniform_real_distribution<double> uniform(0.1, 0.9);
-    Executor<T> executor(plan, *kernels_of<T>(path));
+    Executor<T> executor(shared, *kernels_of<T>(path));
     std::vector<std::vector<T>> vectors;
     std::vector<void*> addresses;
     for (const Index size : plan.vectors) {
@@ -66,11 +69,24 @@ template <class T> std::vector<std::vector<T>> train(const Plan& plan, CodePath 
     return vectors;
 }
 
-template <class T> bool same_bits(const Plan& plan, CodePath path) {
-    std::vector<double> alone_sums, shared_sums;
-    const auto alone = train<T>(plan, path, 1, alone_sums), shared = train<T>(plan, path, kThreads, shared_sums);
-    bool same = std::memcmp(alone_sums.data(), shared_sums.data(), alone_sums.size() * sizeof(double)) == 0;
-    for (std::size_t v = 0; v < alone.size(); ++v) same = same && std::memcmp(alone[v].data(), shared[v].data(), alone[v].size() * sizeof(T)) == 0;
+template <class T> bool same_bits(const std::shared_ptr<const Plan>& plan, CodePath path) {
+    struct Training {
+        std::vector<double> sums;
+        std::vector<std::vector<T>> vectors;
+    };
+    Training alone, others[3];
+    const auto run = [&](Training& training, int threads) { training.vectors = train<T>(plan, path, threads, training.sums); };
+    run(alone, 1);
+    run(others[0], kThreads);
+    std::thread beside([&] { run(others[1], kThreads); });
+    run(others[2], kThreads);
+    beside.join();
+    bool same = true;
+    for (const Training& other : others) {
+        same = same && std::memcmp(alone.sums.data(), other.sums.data(), alone.sums.size() * sizeof(double)) == 0;
+        for (std::size_t v = 0; v < alone.vectors.size(); ++v)
+            same = same && std::memcmp(alone.vectors[v].data(), other.vectors[v].data(), alone.vectors[v].size() * sizeof(T)) == 0;
+    }
     return same;
 }
 
@@ -87,10 +103,10 @@ int main(int count, char** files) {
         std::vector<double> constants(static_cast<std::size_t>(sizes[1]));
         file.read(reinterpret_cast<char*>(code.data()), sizes[0] * 8);
         file.read(reinterpret_cast<char*>(constants.data()), sizes[1] * 8);
-        const Plan plan = Plan::decode(code.data(), sizes[0], constants.data(), sizes[1]);
+        const auto plan = std::make_shared<const Plan>(Plan::decode(code.data(), sizes[0], constants.data(), sizes[1]));
         for (int path = 0; path < static_cast<int>(CodePath::count); ++path) {
             if (!has(static_cast<CodePath>(path))) continue;
-            const bool same = plan.bytes == 4 ? same_bits<float>(plan, static_cast<CodePath>(path)) : same_bits<double>(plan, static_cast<CodePath>(path));
+            const bool same = plan->bytes == 4 ? same_bits<float>(plan, static_cast<CodePath>(path)) : same_bits<double>(plan, static_cast<CodePath>(path));
             std::printf("%s, code path %d: %s\n", files[f], path, same ? "same bits" : "OTHER BITS");
             wrong += !same;
         }
