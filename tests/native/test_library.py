@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -173,6 +174,20 @@ def test_threads_asked_for(monkeypatch):
     for asked in ("1", "3", "4096"):
         monkeypatch.setenv("LAYERWISE_THREADS", asked)
         assert native.threads() == int(asked)
+
+
+def test_a_share_of_the_threads_is_for_this_thread_and_for_now(monkeypatch):
+    monkeypatch.setenv("LAYERWISE_THREADS", "6")
+    left = [4]
+    with ThreadPoolExecutor(1) as other, native.sharing(lambda: 6 // left[0]):
+        assert native.threads() == 1
+        left[0] = 2
+        assert native.threads() == 3
+        assert other.submit(native.threads).result() == 6
+        with native.sharing(lambda: 1):
+            assert native.threads() == 1
+        assert native.threads() == 3
+    assert native.threads() == 6
 
 
 @pytest.mark.parametrize("asked", ["0", "-1", "1.5", "two", "4097", "9" * 5000, "²", "1_0"])

@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import cached_property
 from types import TracebackType
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +27,14 @@ class _OneThread(AbstractContextManager[None]):
     """Limits NumPy's matrix products to one thread until the last of those who asked for it is done."""
 
     def __init__(self) -> None:
-        self.libraries = ThreadpoolController()  # looks through all loaded libraries, so once
         self.lock = threading.Lock()
         self.users = 0
         self.limit: Any = None
+
+    @cached_property
+    def libraries(self) -> ThreadpoolController:
+        """NumPy's; all loaded libraries are looked through for them, so once."""
+        return ThreadpoolController()
 
     def __enter__(self) -> None:
         with self.lock:
@@ -47,10 +51,12 @@ class _OneThread(AbstractContextManager[None]):
                 self.limit.restore_original_limits()
 
 
-@cache
-def one_thread() -> AbstractContextManager[None]:
+_ONE_THREAD: Final = _OneThread()  # two of them, made by two threads at once, would undo each other's limits
+
+
+def one_thread() -> _OneThread:
     """Keep NumPy's matrix products on one thread: their sums depend on the number, and a seed's bits must not."""
-    return _OneThread()
+    return _ONE_THREAD
 
 
 @final

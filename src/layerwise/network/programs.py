@@ -103,22 +103,22 @@ def record(net: Network, setting: Setting) -> Program:
             where="program", expected="one of " + ", ".join(PROGRAMS), got=repr(setting.name),
             remedy=closest(setting.name, list(PROGRAMS)),
         )  # fmt: skip
-    key = setting.key
-    if key not in net.made:
+    made, key = net.made, setting.key
+    if key not in made:  # two threads may record it at once: they record the same
         recorder = Recorder()
         outputs = RECORDERS[setting.name](recorder, net, setting)
-        net.made[key] = recorder.program(setting.name, outputs, sums=setting.name == "evaluate")
-    program: Program = net.made[key]
+        made[key] = recorder.program(setting.name, outputs, sums=setting.name == "evaluate")
+    program: Program = made[key]
     return program
 
 
 def executable(net: Network, setting: Setting, dtype: npt.DTypeLike) -> Executable:
     """Return a program of the network, made ready by the engine of the moment when it is first asked for."""
     chosen = engine()
-    key = chosen.name, chosen.variant, np.dtype(dtype).char, setting.key
-    if key not in net.made:
-        net.made[key] = chosen.load(record(net, setting), dtype)
-    loaded: Executable = net.made[key]
+    made, key = net.made, (chosen.name, chosen.variant, np.dtype(dtype).char, setting.key)
+    if key not in made:
+        made[key] = chosen.load(record(net, setting), dtype)
+    loaded: Executable = made[key]
     return loaded
 
 

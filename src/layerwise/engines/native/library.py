@@ -7,6 +7,9 @@ import math
 import os
 import sys
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal
@@ -110,12 +113,32 @@ def code_path() -> str:
     return chosen
 
 
+#: What `sharing` has said to runs of the present thread.
+_share: ContextVar[Callable[[], int] | None] = ContextVar("layerwise_share", default=None)
+
+
+@contextmanager
+def sharing(share: Callable[[], int]) -> Iterator[None]:
+    """Have the runs of this thread use as many threads as `share` says at the time, in place of all that are allowed.
+
+    For threads of Python that train at the same time, so that they do not crowd each other.
+    """
+    token = _share.set(share)
+    try:
+        yield
+    finally:
+        _share.reset(token)
+
+
 def threads() -> int:
     """Return the number of threads to use: LAYERWISE_THREADS if set, else what this process is allowed.
 
     That is the least of: processors it may run on, its control group's share of them rounded up, and OMP_NUM_THREADS,
-    which joblib sets in its workers so that they do not crowd each other.
+    which joblib sets in its workers so that they do not crowd each other. Within `sharing`, a share of it.
     """
+    share = _share.get()
+    if share is not None:
+        return share()
     asked = variable("LAYERWISE_THREADS")
     if asked:
         number = int(asked) if _is_whole(asked) else asked
