@@ -58,7 +58,7 @@ def test_the_package_is_looked_at():
     assert own(imports_of(Path("training/state.py"))) >= {"engines", "network", "rules", "errors"}
     assert "errors" in own(imports_of(Path("network/layers.py")))
     assert "numpy" in outside(imports_of(Path("ops/numpy_ops.py")))
-    assert "data" in own(imports_of(Path("training/fit.py")))  # inside a function
+    assert "data" in own(imports_of(Path("training/examples.py")))  # inside a function
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if path != TOP], ids=str)
@@ -125,8 +125,8 @@ PUBLIC = [
     "Activation", "Adagrad", "Adam", "AdamW", "Constant", "CosLog4", "Cosine", "DivergenceError", "Expression",
     "History", "InverseTime", "L1", "L2", "Layer", "LayerwiseError", "Model", "Network", "Output", "OwnUpdate",
     "Parameters", "Penalty", "RMSProp", "SGD", "StepDecay", "Trace", "TrainingState", "__version__", "check_gradient",
-    "expression", "fit", "hessian_vector_product", "input_gradient", "jacobian", "load", "loss_gradient_at_output",
-    "loss_gradient_at_preactivation", "per_example_gradients", "save", "start",
+    "expression", "fit", "hessian_vector_product", "input_gradient", "jacobian", "load",
+    "loss_gradient_at_output", "loss_gradient_at_preactivation", "per_example_gradients", "save", "start",
 ]  # fmt: skip
 
 

@@ -40,6 +40,10 @@ class SparseRows:
         dense: npt.NDArray[Any] = self._matrix[rows].toarray()
         return dense
 
+    def take(self, rows: npt.NDArray[Any]) -> SparseRows:
+        """Return a copy of these rows, sparse as they are."""
+        return SparseRows(self._matrix[rows])
+
     @cached_property
     def starts(self) -> npt.NDArray[Any]:
         """Where each row starts among the entries, (n + 1,)."""

@@ -19,17 +19,35 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What an epoch goes through: the source, which of its rows train, and what to validate on."""
+    """What an epoch goes through: the source, which of its rows train, and what to validate on.
+
+    Parameters
+    ----------
+    source : Source
+    rows : array of int
+        Rows to train on.
+    validation : Source, optional
+    validation_rows : array of int, optional
+        Rows of `validation`; all by default.
+    chosen : array of int, optional
+        If given, `rows` are positions in it, and it has the rows of the source: training goes as if the source had
+        these rows alone.
+    """
 
     source: Source
     rows: Array
     validation: Source | None = None
     validation_rows: Array | None = None
+    chosen: Array | None = None
+
+    def in_source(self, rows: Array) -> Array:
+        """Return which rows of the source these are."""
+        return rows if self.chosen is None else self.chosen[rows]
 
     @cached_property
     def spread(self) -> float:
         """The spread of the training targets; see `spread`."""
-        return spread(self.source, self.rows)
+        return spread(self.source, self.in_source(self.rows))
 
     @cached_property
     def validation_spread(self) -> float:

@@ -243,7 +243,7 @@ class TrainingState:
         if self.order is None:
             self.order, self._partial = self.order_of(self.epoch, data.rows), {}
         bounds = batch_bounds(len(self.order), self.settings.batch_size, self.network)
-        order = np.ascontiguousarray(self.order, np.int64)
+        order = np.ascontiguousarray(data.in_source(self.order), np.int64)
         run = self.executable(data.source.weights is not None)
 
         def progress() -> bool:
@@ -272,7 +272,7 @@ class TrainingState:
             )
             if validation is None:
                 return True  # the next call begins with it
-        probe = validation or evaluate(self.network, theta, data.source, data.rows[: bounds[0, 1]], 0.0)
+        probe = validation or evaluate(self.network, theta, data.source, data.in_source(data.rows[: bounds[0, 1]]), 0.0)
         if not math.isfinite(probe.loss):
             return False
         self._finish_epoch(data, validation, spent, started)
@@ -302,7 +302,7 @@ class TrainingState:
         seen = self._partial
         exact = None
         if self.settings.exact_train_loss:
-            exact = evaluate(self.network, self.parameters, data.source, data.rows, data.spread)
+            exact = evaluate(self.network, self.parameters, data.source, data.in_source(data.rows), data.spread)
         self.epoch, self.position, self.order = self.epoch + 1, 0, None
         if validation is not None and self.early_stopping.see(
             self.epoch, validation.loss, validation.metric, self.parameters
