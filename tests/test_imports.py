@@ -125,7 +125,7 @@ PUBLIC = [
     "Activation", "Adagrad", "Adam", "AdamW", "Constant", "CosLog4", "Cosine", "DivergenceError", "Expression",
     "History", "InverseTime", "L1", "L2", "Layer", "LayerwiseError", "Model", "Network", "Output", "OwnUpdate",
     "Parameters", "Penalty", "RMSProp", "SGD", "StepDecay", "Trace", "TrainingState", "__version__", "check_gradient",
-    "expression", "fit", "hessian_vector_product", "input_gradient", "jacobian", "load",
+    "expression", "fit", "fit_many", "hessian_vector_product", "input_gradient", "jacobian", "load",
     "loss_gradient_at_output", "loss_gradient_at_preactivation", "per_example_gradients", "save", "start",
 ]  # fmt: skip
 

@@ -47,6 +47,7 @@ _HOME = {
     "loss_gradient_at_output": "gradients",
     "loss_gradient_at_preactivation": "gradients",
     "fit": "training.fit",
+    "fit_many": "training.many",
     "Model": "training.fit",
     "start": "training.state",
     "TrainingState": "training.state",
@@ -95,4 +96,5 @@ if TYPE_CHECKING:
     from .storage import load, save
     from .training.fit import Model, fit
     from .training.history import History
+    from .training.many import fit_many
     from .training.state import TrainingState, start
