@@ -10,6 +10,7 @@ from layerwise.engines import Source
 from layerwise.network import Layer, Network
 from layerwise.rules.schedules import Schedule
 from layerwise.rules.updates import TABLE, Update
+from layerwise.training.scalars import fewest_scalars
 from layerwise.training.state import TrainingData
 
 NET = Network(4, [Layer(6, "relu", 0.5), Layer(5, "tanh"), Layer(4, "tanh", 0.25)], 3)
@@ -55,6 +56,18 @@ def test_the_bits_of_a_row_are_those_of_its_step(update, schedule):
         assert state.scalar_table(step, 1)[0].tobytes() == whole[step].tobytes(), step
     for first, count in ((1, 2), (3, 5), (17, 100), (1000, 2000)):
         assert state.scalar_table(first, count).tobytes() == whole[first : first + count].tobytes()
+
+
+@EVERY
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_one_row_where_it_holds_for_all_steps(update, schedule):
+    penalty = lw.L2(1e-3) + lw.L1(1e-4)
+    state = lw.start(NET, update=update, schedule=schedule, penalty=penalty, epochs=3, steps_per_epoch=10)
+    names = NET.program("train_step", update=update, penalty=penalty).scalars
+    found = fewest_scalars(NET, state.settings, names, 3, 7, 0)
+    table = state.scalar_table(3, 7)
+    assert len(found) == (1 if (table == table[0]).all() else 7)
+    assert np.broadcast_to(found, table.shape).tobytes() == table.tobytes()
 
 
 @EVERY

@@ -108,16 +108,14 @@ def check_run(
                 where=f"{program.name}: {name}", expected="a mean over rows, of shape (1,)",
                 got=str(program.shapes[value]), remedy="call the program once instead of running it over batches",
             )  # fmt: skip
-    for buffer in program.buffers:
-        if not buffer.vector:
-            _check_source(program, buffer, source)
+    _check_source(program, source)
     if source.weights is not None and not any(buffer.role == "weights" for buffer in program.buffers):
         raise _wrong(program, "weights", "none", "some", "record the program with weights")
-    if order.dtype != np.int64 or order.ndim != 1 or (len(order) and not 0 <= order.min() <= order.max() < len(source)):
+    if order.dtype != np.int64 or order.ndim != 1 or not _within(order, len(source) - 1):
         raise _wrong(program, "order", f"int64 positions of {len(source)} rows", _described(order))
     batches = np.ascontiguousarray(bounds, np.int64).reshape(-1, 2)
     start, end = batches[:, 0], batches[:, 1]
-    if not ((start >= 0) & (start < end) & (end <= len(order))).all():
+    if not _within(batches, len(order)) or np.count_nonzero(start >= end):
         raise _wrong(program, "bounds", f"batches within 0 to {len(order)}, none of them empty", "others")
     shape = len(batches), len(program.scalars)
     if table.dtype != np.float64 or table.shape not in (shape, (1, shape[1])):
@@ -152,24 +150,36 @@ def _check_array(program: Program, buffer: Buffer, dtype: np.dtype[Any], value: 
     return rows
 
 
-def _check_source(program: Program, buffer: Buffer, source: Source) -> None:
-    n, columns = len(source), buffer.shape[1:]
-    if buffer.role not in FROM_SOURCE:
-        raise SpecificationError(
-            where=f"{program.name}: {buffer.name}", expected="features, targets or other parts of a source",
-            got=buffer.role, remedy="call the program once instead of running it over batches",
-        )  # fmt: skip
-    if buffer.role == "weights" and source.weights is None:
-        raise _wrong(program, buffer.name, f"({n},) weights", "none", "give the source weights")
-    arrays = {"features": source.X, "targets": source.y, "codes": source.y, "weights": source.weights}
-    shapes = {"features": (n, *columns), "targets": (n, *columns), "codes": (n,), "weights": (n,)}
-    array = source.places if buffer.role == "rows" else arrays.get(buffer.role)
-    if array is None:
-        return
-    kinds = "iu" if buffer.role in WHOLE else "fiub"
-    if array.shape != shapes.get(buffer.role, (n,)) or array.dtype.kind not in kinds:
-        expected = "x".join(str(size) for size in shapes.get(buffer.role, (n,)))
-        raise _wrong(program, buffer.name, f"{expected} {'whole ' * (kinds == 'iu')}numbers", _described(array))
+def _check_source(program: Program, source: Source) -> None:
+    n = len(source)
+    arrays = {
+        "features": source.X, "targets": source.y, "codes": source.y, "weights": source.weights, "rows": source.places,
+    }  # fmt: skip
+    for buffer in program.buffers:
+        if buffer.vector:
+            continue
+        if buffer.role not in FROM_SOURCE:
+            raise SpecificationError(
+                where=f"{program.name}: {buffer.name}", expected="features, targets or other parts of a source",
+                got=buffer.role, remedy="call the program once instead of running it over batches",
+            )  # fmt: skip
+        if buffer.role == "weights" and source.weights is None:
+            raise _wrong(program, buffer.name, f"({n},) weights", "none", "give the source weights")
+        array = arrays.get(buffer.role)
+        if array is None:
+            continue
+        shape = (n, *buffer.shape[1:]) if buffer.role in ("features", "targets") else (n,)
+        kinds = "iu" if buffer.role in WHOLE else "fiub"
+        if array.shape != shape or array.dtype.kind not in kinds:
+            expected = "x".join(str(size) for size in shape)
+            raise _wrong(program, buffer.name, f"{expected} {'whole ' * (kinds == 'iu')}numbers", _described(array))
+
+
+def _within(whole: Array, most: int) -> bool:
+    """Whether all of these whole numbers are from 0 to `most`."""
+    if not whole.size:
+        return True
+    return bool(np.minimum.reduce(whole, axis=None) >= 0 and np.maximum.reduce(whole, axis=None) <= most)
 
 
 def _shape(buffer: Buffer) -> str:

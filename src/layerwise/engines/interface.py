@@ -21,9 +21,11 @@ WHOLE: Final = ("codes", "rows")
 POLL_SECONDS = 0.02
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
     """The rows of a data set; they are converted while they are gathered, never as a whole.
+
+    Engines may remember what they have made of a source: its arrays are replaced by making another one.
 
     Parameters
     ----------

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from ..engines import Source
 from ..network import Network
 from ..network.trace import check_rows_for_normalisation
-from .evaluation import spread
+from .evaluation import cut, spread
 
 Array = npt.NDArray[Any]
 
@@ -72,7 +71,8 @@ def batch_bounds(n: int, batch_size: int | None, net: Network) -> Array:
     """
     size = n if batch_size is None else min(batch_size, n)
     check_rows_for_normalisation(net, size)
-    starts = np.arange(0, n, size)
-    if net.normalises and n - starts[-1] == 1:
-        starts = starts[:-1]
-    return np.stack([starts, np.append(starts[1:], n)], axis=1)
+    bounds = cut(n, size)
+    if net.normalises and n - bounds[-1, 0] == 1:
+        bounds = bounds[:-1]
+        bounds[-1, 1] = n
+    return bounds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from ..network import Network, Parameters
 from ..network.programs import Setting, executable, vectors_of
 
 Array = npt.NDArray[Any]
+NO_SCALARS: Final = np.empty((1, 0))
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,33 @@ def evaluate_until(
     """Do what `evaluate` does, asking `stop` now and then; return None if that ended it early."""
     order = np.arange(len(source)) if rows is None else np.ascontiguousarray(rows, np.int64)
     run = executable(net, Setting("evaluate", weighted=source.weights is not None), theta.vector.dtype)
-    starts = np.arange(0, len(order), net.piece)
-    bounds = np.stack([starts, np.minimum(starts + net.piece, len(order))], axis=1)
-    totals = run.run(vectors_of(theta), source, order, bounds, np.empty((1, 0)), (0, 0), lambda batches: stop())
+    bounds = cut(len(order), net.piece)
+    totals = run.run(vectors_of(theta), source, order, bounds, NO_SCALARS, (0, 0), lambda batches: stop())
     if totals.stopped and totals.rows < len(order):
         return None
     if not totals.means or not totals.finite:
         return Evaluation(float("nan"), float("nan"))
     loss, score = totals.means["loss_sum"], totals.means["score_sum"]
     return Evaluation(loss, metric_of(net, score, spread(source, order) if target_spread is None else target_spread))
+
+
+def cut(n: int, size: int) -> Array:
+    """Cut n rows into pieces of `size`; the last one may be smaller.
+
+    Returns
+    -------
+    array (pieces, 2) of int64
+        Start and end of each.
+
+    Examples
+    --------
+    >>> cut(5, 2).tolist()
+    [[0, 2], [2, 4], [4, 5]]
+    """
+    bounds = np.empty((-(-n // size), 2), np.int64)
+    bounds[:, 0] = np.arange(0, n, size)
+    bounds[:, 1] = np.minimum(bounds[:, 0] + size, n)
+    return bounds
 
 
 def spread(source: Source, rows: Array | None = None) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,8 @@ from ..rules.schedules import Constant, Progress
 from .settings import Settings
 
 Array = npt.NDArray[Any]
+#: What depends on an array of steps is an array too.
+SOME_STEPS: Final = np.array([1, 2])
 
 
 def rates(settings: Settings, first_step: int, count: int) -> Array:
@@ -62,3 +64,15 @@ def scalar_table(
     for column, name in enumerate(names):
         table[:, column] = moving[name] if name in moving else constant[name]
     return table[:count]
+
+
+def fewest_scalars(
+    net: Network, settings: Settings, names: Sequence[str], first_step: int, count: int, memory_since: int
+) -> Array:
+    """Return what `scalar_table` does, or a single row where all steps have the same scalars."""
+    if isinstance(settings.schedule, Constant) and settings.update.takes_arrays:
+        scalars = update_scalars(settings.update, SOME_STEPS, settings.update.rate)
+        if not any(isinstance(value, np.ndarray) for value in scalars.values()):
+            scalars |= constant_scalars(net, settings.penalty)
+            return np.array([[scalars[name] for name in names]], np.float64)
+    return scalar_table(net, settings, names, first_step, count, memory_since)

@@ -26,7 +26,7 @@ from ..rules.updates import Adam, Update, as_update
 from .batches import TrainingData, batch_bounds
 from .evaluation import Evaluation, evaluate, evaluate_until, metric_of, spread
 from .history import History, Record
-from .scalars import rates, scalar_table
+from .scalars import fewest_scalars, rates, scalar_table
 from .settings import Order, Settings, check_batch_size, check_dtype
 from .single_step import PreparedSteps, StepResult
 from .stopping import EarlyStopping, Monitor
@@ -283,7 +283,7 @@ class TrainingState:
     ) -> EpochTotals:
         """Run some batches of the epoch; counters and means move with them."""
         first, begin, done_before = self.steps, int(bounds[0, 0]), self.position
-        table = scalar_table(self.network, self.settings, run.program.scalars, first, len(bounds), self.memory_since)
+        table = fewest_scalars(self.network, self.settings, run.program.scalars, first, len(bounds), self.memory_since)
 
         def poll(batches: int) -> bool:
             self.steps, self.position = first + batches, int(bounds[batches - 1, 1])

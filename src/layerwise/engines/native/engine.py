@@ -79,7 +79,7 @@ class NativeExecutable(Executable):
         kept: list[Array] = []  # what the library reads from must live as long
         known = _is_known(source.X) and _is_known(source.y)
         if known:
-            (described, kept), places, stop = _described(source), order, len(batches)
+            (described, kept), places, stop = _remembered(source), order, len(batches)
         while totals.batches < len(batches):
             if not known:
                 stop = self._staged_until(source, batches, totals.batches)
@@ -234,6 +234,17 @@ def _number(dtype: np.dtype[Any]) -> str:
 def _gather(array: Array, columns: int) -> interface.Gather:
     strides = (array.strides[0], array.strides[1] if array.ndim > 1 else 0)
     return interface.Gather(array.ctypes.data, NUMBERS.index(_number(array.dtype)), *strides, columns, None, 0)
+
+
+#: Sources as the library sees them: the same one is run over epoch after epoch.
+_known_sources: weakref.WeakKeyDictionary[Source, tuple[interface.Source, list[Array]]] = weakref.WeakKeyDictionary()
+
+
+def _remembered(source: Source) -> tuple[interface.Source, list[Array]]:
+    described = _known_sources.get(source)
+    if described is None:
+        described = _known_sources[source] = _described(source)
+    return described
 
 
 def _described(source: Source) -> tuple[interface.Source, list[Array]]:
