@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
-#include <memory>
 #include <random>
 #include <thread>
 #include <vector>
@@ -14,17 +13,20 @@
 
 using namespace layerwise;
 
+// What api.cpp exports: two trainings at the same time have to share what it has loaded.
+extern "C" void* layerwise_load(const Index* code, Index length, const double* constants, Index n_constants, int path, char* message);
+extern "C" void layerwise_unload(void* loaded);
+extern "C" int layerwise_run(void* loaded, const Epoch* epoch, double* sums, Index* done, char* message);
+
 namespace {
 
 constexpr Index kRows = 300;
 constexpr Index kBatch = 70;
 constexpr int kThreads = 3;
 
-template <class T> std::vector<std::vector<T>> train(const std::shared_ptr<const Plan>& shared, CodePath path, int threads, std::vector<double>& sums) {
-    const Plan& plan = *shared;
+template <class T> std::vector<std::vector<T>> train(void* loaded, const Plan& plan, int threads, std::vector<double>& sums) {
     std::mt19937 random(7);
     std::uniform_real_distribution<double> uniform(0.1, 0.9);
-    Executor<T> executor(shared, *kernels_of<T>(path));
     std::vector<std::vector<T>> vectors;
     std::vector<void*> addresses;
     for (const Index size : plan.vectors) {
@@ -65,17 +67,20 @@ template <class T> std::vector<std::vector<T>> train(const std::shared_ptr<const
     epoch.seconds = 1e9;
     epoch.threads = threads;
     sums.assign(plan.outputs.size() + 1, 0.0);
-    for (int repeat = 0; repeat < 20; ++repeat) executor.run(epoch, sums.data());
+    Index done[3];
+    char message[256] = "";
+    for (int repeat = 0; repeat < 20; ++repeat)
+        if (layerwise_run(loaded, &epoch, sums.data(), done, message)) throw PlanError(message);
     return vectors;
 }
 
-template <class T> bool same_bits(const std::shared_ptr<const Plan>& plan, CodePath path) {
+template <class T> bool same_bits(void* loaded, const Plan& plan) {
     struct Training {
         std::vector<double> sums;
         std::vector<std::vector<T>> vectors;
     };
     Training alone, others[3];
-    const auto run = [&](Training& training, int threads) { training.vectors = train<T>(plan, path, threads, training.sums); };
+    const auto run = [&](Training& training, int threads) { training.vectors = train<T>(loaded, plan, threads, training.sums); };
     run(alone, 1);
     run(others[0], kThreads);
     std::thread beside([&] { run(others[1], kThreads); });
@@ -103,10 +108,14 @@ int main(int count, char** files) {
         std::vector<double> constants(static_cast<std::size_t>(sizes[1]));
         file.read(reinterpret_cast<char*>(code.data()), sizes[0] * 8);
         file.read(reinterpret_cast<char*>(constants.data()), sizes[1] * 8);
-        const auto plan = std::make_shared<const Plan>(Plan::decode(code.data(), sizes[0], constants.data(), sizes[1]));
+        const Plan plan = Plan::decode(code.data(), sizes[0], constants.data(), sizes[1]);
         for (int path = 0; path < static_cast<int>(CodePath::count); ++path) {
             if (!has(static_cast<CodePath>(path))) continue;
-            const bool same = plan->bytes == 4 ? same_bits<float>(plan, static_cast<CodePath>(path)) : same_bits<double>(plan, static_cast<CodePath>(path));
+            char message[256] = "";
+            void* const loaded = layerwise_load(code.data(), sizes[0], constants.data(), sizes[1], path, message);
+            if (!loaded) throw PlanError(message);
+            const bool same = plan.bytes == 4 ? same_bits<float>(loaded, plan) : same_bits<double>(loaded, plan);
+            layerwise_unload(loaded);
             std::printf("%s, code path %d: %s\n", files[f], path, same ? "same bits" : "OTHER BITS");
             wrong += !same;
         }
