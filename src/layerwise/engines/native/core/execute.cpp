@@ -79,6 +79,7 @@ Executor<T>::Executor(std::shared_ptr<const Plan> plan, const Kernels<T>& kernel
         }
     for (const Phase& phase : plan_.phases)
         for (const Operation& op : phase.operations) prepare(op);
+    find_ahead();
     for (std::size_t p = 0; p < plan_.phases.size(); ++p) {
         if (waves_.empty() || plan_.phases[waves_.back().first].level != plan_.phases[p].level) waves_.push_back({p, p, {}, 0});
         waves_.back().last = p + 1;
@@ -132,6 +133,44 @@ template <class T> void Executor<T>::prepare(const Operation& op) {
     }
     made.outer_covers = made.covers;
     if (gradient >= 0) made.outer_covers[static_cast<std::size_t>(gradient)] = Cover::outer;
+}
+
+// The product of the features with a W, and the only formula that writes this W: of an outer product with the features.
+template <class T> void Executor<T>::find_ahead() {
+    const Operation* product = nullptr;
+    for (const Phase& phase : plan_.phases)
+        for (const Operation& op : phase.operations) {
+            if (op.kind != Kind::matmul || !op.transpose_b || op.transpose_a) continue;
+            const Value& a = value(op.operands[0]);
+            const bool features = a.storage == Storage::given && plan_.given[static_cast<std::size_t>(a.index)].role == Role::features;
+            if (features && value(op.operands[1]).storage == Storage::vector && a.columns >= kernels_.long_row) product = &op;
+        }
+    if (!product) return;
+    const int features = product->operands[0];
+    const Value& W = value(product->operands[1]);
+    const Operation* update = nullptr;
+    const Phase* phase_of_update = nullptr;
+    int writers = 0;
+    for (const Phase& phase : plan_.phases)
+        for (const Operation& op : phase.operations)
+            for (const int result : op.kind == Kind::map || op.kind == Kind::columns ? op.results : std::vector<int>{op.result}) {
+                if (result < 0 || value(result).storage != Storage::vector || value(result).index != W.index) continue;
+                const Value& out = value(result);
+                if (out.start >= W.start + W.rows * W.columns || W.start >= out.start + out.rows * out.columns) continue;
+                ++writers;
+                update = &op;
+                phase_of_update = &phase;
+            }
+    if (writers != 1 || update->kind != Kind::map || update->product < 0 || !prepared_[static_cast<std::size_t>(update->number)].known_outer) return;
+    const Operation& gradient = phase_of_update->operations[static_cast<std::size_t>(update->product)];
+    const auto stored = std::find_if(update->results.begin(), update->results.end(), [](int result) { return result >= 0; });
+    const bool first_is_W = value(*stored).start == W.start && value(*stored).rows == W.rows && value(*stored).columns == W.columns;
+    if (gradient.operands[1] != features || !first_is_W || phase_of_update->symbolic) return;
+    ahead_.product = product->number;
+    ahead_.update = update->number;
+    ahead_.features = static_cast<int>(value(features).index);
+    ahead_.row = std::make_unique<T[]>(static_cast<std::size_t>(W.columns + kernels_.vector_width));
+    ahead_.products = std::make_unique<T[]>(static_cast<std::size_t>(W.rows + kernels_.vector_width));
 }
 
 template <class T> void Executor<T>::set_scalar(std::size_t scalar, double value) {
@@ -254,7 +293,9 @@ template <class T> void Executor<T>::lay_out(Index n, int threads) {
             // Rows do not depend on how they are cut, but sums over them do: those have one size for any number of threads.
             laid.panel_rows = weights > kManyWeights ? kLargePanel : !phase.has_sums && threads > 1 && n <= 2 * kPanel ? kSmallPanel : kPanel;
         } else {
-            laid.panel_rows = fixed_panel_rows(phase);
+            const auto may_be_outer = [](const Operation& op) { return op.may_be_outer; };
+            const bool outer = n == 1 && std::any_of(phase.operations.begin(), phase.operations.end(), may_be_outer);
+            laid.panel_rows = outer ? std::max(fixed_panel_rows(phase), kLargePanel) : fixed_panel_rows(phase);
         }
         laid.panel_rows = std::min(laid.panel_rows, laid.rows);
         if (laid.rows / std::max<Index>(laid.panel_rows, 1) > kMostPanels) throw PlanError("it has too many rows");
@@ -362,6 +403,20 @@ template <class T> void Executor<T>::gather(const Epoch& epoch, Index first, Ind
     }
 }
 
+// The next batch's row, if this batch and that one have one each.
+template <class T> void Executor<T>::gather_ahead(const Epoch& epoch, Index batch) {
+    const Index* const bounds = epoch.bounds + 2 * batch;
+    ahead_.gathered = ahead_.product >= 0 && !sparse_ && batch + 1 < epoch.batches && bounds[1] - bounds[0] == 1 && bounds[3] - bounds[2] == 1;
+    if (!ahead_.gathered) return;
+    const Index* const row = epoch.order + bounds[2];
+    ahead_.gathered = row[0] >= 0 && row[0] < epoch.source.rows;
+    if (!ahead_.gathered) return;
+    Gather what = epoch.source.features;
+    what.rows = row;
+    what.count = 1;
+    kernels_.gather(what, ahead_.row.get());
+}
+
 template <class T> Totals Executor<T>::run(const Epoch& epoch, double* sums) {
     const auto started = std::chrono::steady_clock::now();
     Team team(epoch.threads);
@@ -370,6 +425,7 @@ template <class T> Totals Executor<T>::run(const Epoch& epoch, double* sums) {
     if (sparse != sparse_) reserved_rows_ = -1;
     sparse_ = sparse;
     bind_vectors(epoch.vectors);
+    ahead_.ready = false;
     Index most = 0;
     for (Index b = 0; b < epoch.batches; ++b) most = std::max(most, epoch.bounds[2 * b + 1] - epoch.bounds[2 * b]);
     reserve(most, true, team.size());
@@ -386,7 +442,9 @@ template <class T> Totals Executor<T>::run(const Epoch& epoch, double* sums) {
         gather(epoch, first, last);
         seed_ = epoch.seed;
         step_ = epoch.first_step + static_cast<std::uint64_t>(b);
+        gather_ahead(epoch, b);
         execute(team);
+        ahead_.ready = ahead_.gathered;
         for (std::size_t o = 0; o < plan_.outputs.size(); ++o)
             sums[o] += (epoch.sums ? 1.0 : static_cast<double>(last - first)) * static_cast<double>(*base_[static_cast<std::size_t>(plan_.outputs[o])]);
         totals.batches = b + 1;
@@ -407,6 +465,7 @@ template <class T> void Executor<T>::call(const Once& once) {
     if (sparse_) reserved_rows_ = -1;
     sparse_ = false;
     bind_vectors(once.vectors);
+    ahead_.ready = ahead_.gathered = false;
     reserve(once.n, reserved_gathers_, team.size());
     gathers_ = false;
     for (std::size_t v = 0; v < base_.size(); ++v)

@@ -98,6 +98,15 @@ template <class T> class Executor {
         std::vector<Cover> covers, outer_covers;
         std::vector<ColumnPart<T>> parts;
     };
+    // Where every batch is one row, what updates the first layer's W can multiply it with the next row at once, instead
+    // of reading all of W again for that.
+    struct Ahead {
+        int product = -1, update = -1;  // operations, by number; -1 if there are none
+        int features = -1;              // given array
+        std::unique_ptr<T[]> row, products;
+        bool gathered = false;          // the row of the next batch
+        bool ready = false;             // its products
+    };
     struct Rows {  // what an operation works on
         const Phase* phase;
         const Laid* laid;
@@ -107,6 +116,8 @@ template <class T> class Executor {
     };
 
     void prepare(const Operation& op);
+    void find_ahead();
+    void gather_ahead(const Epoch& epoch, Index batch);
     const T* copies_of(const std::vector<double>& constants);
     void set_scalar(std::size_t scalar, double value);
     Index fixed_panel_rows(const Phase& phase) const;
@@ -158,6 +169,7 @@ template <class T> class Executor {
     std::vector<Index*> gathered_integers_;
     std::vector<T> scalars_;               // each a vector of copies; the last is the number of rows
     std::vector<Prepared> prepared_;       // by operation
+    Ahead ahead_;
     std::vector<std::unique_ptr<T[]>> constants_;
     std::vector<Laid> laid_;
     std::vector<Wave> waves_;

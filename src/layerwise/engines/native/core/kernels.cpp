@@ -15,7 +15,7 @@ namespace LW_ISA {
 
 template <class T> const Kernels<T>& kernels() {
     static const Kernels<T> table = {
-        Simd<T>::width, kBlockVectors * Simd<T>::width, map_block<T>(),
+        Simd<T>::width, kBlockVectors * Simd<T>::width, map_block<T>(), kLongRow,
         multiply<T>, multiply_transposed<T>, pack<T>, multiply_sparse<T>, multiply_by_sparse<T>,
         map<T>, known_map<T>, columns<T>, sum_rows<T>, sum_columns<T>, max_columns<T>, uniform_row<T>, gather<T>,
     };

@@ -54,8 +54,9 @@ template <class T> struct Map {
     const Instruction* instruction;
     T* const* result;          // null where the result is only summed
     T* const* sum;             // where to put the sum over all elements, or null
-    const T* outer_column;     // entry of row r at r * outer_stride
-    Index outer_stride;
+    const T* outer_column;     // an outer product's factor of each row
+    const T* ahead_row;        // or null. A known formula of an outer product puts into `ahead` the dot products of this
+    T* ahead;                  // row with the rows of its first stored result, as they are when it is done
     bool may_overrun;          // what a last vector covers beyond a block may be read, and written before its turn,
     Index room;                // as long as it is within so many elements
     T* workspace;              // map_workspace(kernels, registers) elements
@@ -124,6 +125,7 @@ template <class T> struct Kernels {
     int vector_width;
     int packed_columns;  // columns of a packed block
     int map_block;       // elements of a map's register
+    Index long_row;      // columns from which on known formulas of an outer product look ahead
 
     void (*multiply)(const Product<T>&);
     // C = bias + A B' for few rows: B is (columns, inner), dot products along its rows.

@@ -121,7 +121,7 @@ template <class T> class MapRun {
 
     // One row of an outer product; writes up to a vector too much.
     void multiply_row(int i, T* to, const T* row, Index count, Index r) {
-        const typename S::V factor = S::broadcast(map_.outer_column[r * map_.outer_stride]);
+        const typename S::V factor = S::broadcast(map_.outer_column[r]);
         Index c = 0;
         for (; c + W <= count; c += W) S::store(to + c, factor * S::load(row + c));
         if (c < count) S::store(to + c, factor * S::load_partial(row + c, static_cast<int>(count - c)));

@@ -120,7 +120,11 @@ template <class T> void Executor<T>::matmul(const Operation& op, const Rows& row
     p.B = whole(op.operands[1], rows);
     p.B_stride = b.columns;
     if (!op.transpose_b) return kernels_.multiply(p);
-    if (takes_dots(op, *rows.laid)) return kernels_.multiply_transposed(p);
+    if (takes_dots(op, *rows.laid)) {
+        if (!ahead_.ready || op.number != ahead_.product) return kernels_.multiply_transposed(p);
+        for (Index j = 0; j < p.columns; ++j) p.C[j] = p.bias ? ahead_.products[static_cast<std::size_t>(j)] + p.bias[j] : ahead_.products[static_cast<std::size_t>(j)];
+        return;
+    }
     p.B = packed_[static_cast<std::size_t>(op.packed)];
     p.B_packed = true;
     kernels_.multiply(p);
@@ -156,6 +160,9 @@ template <class T> void Executor<T>::map(const Operation& op, const Rows& rows) 
     const Prepared& prepared = prepared_[static_cast<std::size_t>(op.number)];
     auto known = prepared.known;
     Map<T> m;
+    const bool looks_ahead = ahead_.gathered && op.number == ahead_.update;
+    m.ahead_row = looks_ahead ? ahead_.row.get() : nullptr;
+    m.ahead = looks_ahead ? ahead_.products.get() + rows.first : nullptr;
     m.cover = prepared.covers.data();
     if (op.product >= 0 && is_outer(rows.phase->operations[static_cast<std::size_t>(op.product)])) {
         const Operation& product = rows.phase->operations[static_cast<std::size_t>(op.product)];
@@ -164,7 +171,6 @@ template <class T> void Executor<T>::map(const Operation& op, const Rows& rows) 
         for (std::size_t i = 0; i < op.operands.size(); ++i)
             if (m.cover[i] == Cover::outer) operands[i] = whole(product.operands[1], rows);
         m.outer_column = whole(product.operands[0], rows) + rows.first;
-        m.outer_stride = 1;
     }
     m.rows = rows.count * (rows.phase->symbolic ? op.rows_each : 1);
     m.columns = op.columns;

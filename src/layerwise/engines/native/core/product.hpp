@@ -4,8 +4,6 @@
 // the inner dimension in one order, whatever the tile, so that rows may be cut among threads at will.
 #pragma once
 
-#include <utility>
-
 #include "kernels.hpp"
 #include "simd.hpp"
 
@@ -158,31 +156,49 @@ template <class T, class F> LW_INLINE typename Simd<T>::V joined_lanes(typename 
     return v[0];
 }
 
+// Dot products are sums of two: of the even vectors of a row, and of the odd ones and the rest. So additions need not
+// wait for each other, and formulas.hpp, which makes one row's product after the other, gives the same bits.
+template <class T> struct Dot {
+    typename Simd<T>::V even{}, odd{};
+    LW_INLINE typename Simd<T>::V lanes() const { return even + odd; }
+};
+
 // C = bias + A B' by dot products: for so few rows that packing B' would cost more than it saves.
 template <class T> void multiply_transposed(const Product<T>& p) {
     using S = Simd<T>;
     using V = typename S::V;
     constexpr int W = S::width;
-    const Index whole = p.inner / W * W;
+    constexpr int side_by_side = W < 8 ? W : 8;
+    const Index pairs = p.inner / (2 * W) * 2 * W, whole = p.inner / W * W;
     const int rest = static_cast<int>(p.inner - whole);
     for (Index r = 0; r < p.rows; ++r) {
         const T* a = p.A + r * p.A_row_stride;
         for (Index column = 0; column < p.columns; column += W) {
             const int valid = static_cast<int>(p.columns - column < W ? p.columns - column : W);
-            const T* b[W];
-            V sum[W];
-            for (int i = 0; i < W; ++i) {
-                b[i] = p.B + (column + (i < valid ? i : 0)) * p.B_stride;
-                sum[i] = V{};
-            }
-            for (Index k = 0; k < whole; k += W) {
-                const V x = S::load(a + k);
-                for (int i = 0; i < W; ++i) sum[i] = S::fma(x, S::load(b[i] + k), sum[i]);
-            }
-            if (rest) {
-                const V x = S::load_partial(a + whole, rest);
-                for (int i = 0; i < W; ++i) sum[i] = S::fma(x, S::load_partial(b[i] + whole, rest), sum[i]);
-            }
+            V sum[W] = {};
+            each<W / side_by_side>([&](auto group) LW_INLINE_LAMBDA {
+                constexpr int first = group * side_by_side;
+                if (first >= valid) return;
+                const T* b[side_by_side];
+                Dot<T> dot[side_by_side];
+                for (int i = 0; i < side_by_side; ++i) b[i] = p.B + (column + (first + i < valid ? first + i : first)) * p.B_stride;
+                for (Index k = 0; k < pairs; k += 2 * W) {
+                    const V x = S::load(a + k), y = S::load(a + k + W);
+                    for (int i = 0; i < side_by_side; ++i) {
+                        dot[i].even = S::fma(x, S::load(b[i] + k), dot[i].even);
+                        dot[i].odd = S::fma(y, S::load(b[i] + k + W), dot[i].odd);
+                    }
+                }
+                if (pairs < whole) {
+                    const V x = S::load(a + pairs);
+                    for (int i = 0; i < side_by_side; ++i) dot[i].even = S::fma(x, S::load(b[i] + pairs), dot[i].even);
+                }
+                if (rest) {
+                    const V x = S::load_partial(a + whole, rest);
+                    for (int i = 0; i < side_by_side; ++i) dot[i].odd = S::fma(x, S::load_partial(b[i] + whole, rest), dot[i].odd);
+                }
+                for (int i = 0; i < side_by_side; ++i) sum[first + i] = dot[i].lanes();
+            });
             V total = joined_lanes<T>(sum, [](V x, V y) LW_INLINE_LAMBDA { return x + y; });
             if (p.bias) total = total + S::load_partial(p.bias + column, valid);
             S::store_partial(p.C + r * p.columns + column, total, valid);

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
@@ -148,5 +149,11 @@ template <> struct Simd<double> : SimdCommon<double, DoubleVector, Int64Vector, 
     static LW_INLINE V fma(V a, V b, V c) { return a * b + c; }
 #endif
 };
+
+// f(0), f(1), ..., f(count - 1), each a constant: what these index stays in registers.
+template <class F, std::size_t... I> LW_INLINE void each([[maybe_unused]] F f, std::index_sequence<I...>) {
+    (f(std::integral_constant<int, static_cast<int>(I)>{}), ...);
+}
+template <int COUNT, class F> LW_INLINE void each(F f) { each(f, std::make_index_sequence<COUNT>{}); }
 
 }  // namespace layerwise::LW_ISA
