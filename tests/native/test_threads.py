@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import layerwise as lw
+from layerwise.engines.native import engine as native
 from layerwise.network import Network
 
 #: More than most machines have processors, and odd, so that parts of work do not come out even.
@@ -161,3 +162,21 @@ def test_training_and_prediction_at_the_same_time(built, monkeypatch, same_bits)
     )
     assert same_bits(model, alone)
     assert found == {expected}
+
+
+def test_only_runs_of_some_length_give_up_the_interpreters_lock(built, monkeypatch):
+    """Both ways lead to the same bits; a brief run would wait longer for the lock than it takes itself."""
+    monkeypatch.setenv("LAYERWISE_ENGINE", "native")
+    kept, functions = [], native.functions
+    monkeypatch.setattr(native, "functions", lambda keep_lock=False: kept.append(keep_lock) or functions(keep_lock))
+    small, (large, n, settings) = Network(4, [5], 3), TRAININGS["784-100-10"]
+    for net, rows, brief in ((small, 20, True), (large, n, False)):
+        kept.clear()
+        one = lw.fit(net, *data(net, rows), epochs=2, **settings).parameters.vector
+        assert any(kept) is brief
+        monkeypatch.setattr(native, "BRIEF_SECONDS", 0.0 if brief else 1e9)
+        kept.clear()
+        other = lw.fit(net, *data(net, rows), epochs=2, **settings).parameters.vector
+        assert any(kept) is not brief
+        monkeypatch.setattr(native, "BRIEF_SECONDS", 30e-6)
+        assert one.tobytes() == other.tobytes()

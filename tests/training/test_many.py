@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_array
 
 import layerwise as lw
-from layerwise.engines import threads as threads_allowed
+from layerwise.engines import engine
 from layerwise.errors import InputError, SpecificationError
 from layerwise.network import Layer, Network
 from layerwise.training.history import COLUMNS
@@ -29,8 +29,9 @@ N = 41
 
 @pytest.fixture(params=["1", "2", "3"])
 def threads(request, monkeypatch):
+    """How many the engine uses, when it is told to use so many."""
     monkeypatch.setenv("LAYERWISE_THREADS", request.param)
-    return int(request.param)
+    return engine().threads
 
 
 def assert_same(found: lw.Model, expected: lw.Model) -> None:
@@ -253,7 +254,7 @@ def test_callbacks_never_come_two_at_a_time(threads, sample):
         inside.append(state)
         time.sleep(0.001)  # lets the other threads come, if they could
         most.append(len(inside))
-        seen.append((state.settings.seed, state.epoch, threads_allowed()))
+        seen.append((state.settings.seed, state.epoch, engine().threads))
         assert inside.pop() is state
 
     lw.fit_many(NET, X, y, seeds=6, epochs=4, callbacks=[look, look], progress=look)

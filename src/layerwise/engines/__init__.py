@@ -5,12 +5,12 @@ from functools import cache
 from .checks import copied
 from .environment import engine_settings
 from .interface import Engine, EpochTotals, Executable, Prepared, Source
-from .native.library import engine_choice, sharing, threads
+from .native.library import engine_choice, sharing
 from .reference import ReferenceEngine, one_thread
 
 __all__ = [
     "Engine", "EpochTotals", "Executable", "Prepared", "ReferenceEngine", "Source", "copied", "engine",
-    "engine_settings", "one_thread", "sharing", "threads",
+    "engine_settings", "one_thread", "sharing",
 ]  # fmt: skip
 
 

@@ -260,6 +260,11 @@ class Engine(ABC):
         """What else decides which machine code runs; programs are loaded anew when it changes."""
         return ""
 
+    @property
+    def threads(self) -> int:
+        """How many threads run programs at once, whether one run has them all or each run one."""
+        return 1
+
     @abstractmethod
     def load(self, program: Program, dtype: npt.DTypeLike) -> Executable:
         """Return the program made ready for float32 or float64."""

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
-from ..engines import sharing, threads
+from ..engines import engine, sharing
 from .interruption import interruptible
 
 T = TypeVar("T")
@@ -18,7 +18,7 @@ LOOK_UP = 0.1
 
 
 def share_out(count: int, task: Callable[[int, Callable[[], bool]], T]) -> list[T]:
-    """Call task(k, interrupted) for k = 0 .. count - 1 on as many threads as runs of an engine would use.
+    """Call task(k, interrupted) for k = 0 .. count - 1 on as many threads as the engine uses.
 
     The calling thread is one of them, so that Ctrl-C, which the main thread alone hears of, reaches all: from then on
     ``interrupted()`` is True in every task, and those that have not begun are still called.
@@ -39,7 +39,7 @@ def share_out(count: int, task: Callable[[int, Callable[[], bool]], T]) -> list[
     BaseException
         What a task has raised; the others were told that they are interrupted, and have ended.
     """
-    allowed = threads()
+    allowed = engine().threads
     number = min(allowed, count)
     waiting = deque(range(count))
     results: dict[int, T] = {}

@@ -28,6 +28,10 @@ from .prepared import NativeCall
 CODE_PATHS = ("portable", "avx2", "avx512")
 #: Rows converted in one go where the library does not know their type.
 STAGED_BYTES = 1 << 22
+#: A run that takes less keeps the interpreter's lock: to get it back from another thread takes longer than the run.
+BRIEF_SECONDS = 30e-6
+#: Roughly what a run takes for each batch, and for each row and number of theta and the other vectors.
+SECONDS_A_BATCH, SECONDS_A_NUMBER = 1e-6, 5e-11
 
 
 @final
@@ -56,6 +60,7 @@ class NativeExecutable(Executable):
         self._loaded()
         buffers = {buffer.name: buffer for buffer in program.buffers}
         self._given = [buffers[name] for name in self.encoded.given]
+        self._numbers = sum(program.vectors.values())
 
     def _loaded(self) -> int:
         """Return the library's handle; a child of a fork loads its own, as its parent's may be in mid-run."""
@@ -113,7 +118,9 @@ class NativeExecutable(Executable):
         )  # fmt: skip
         done = np.zeros(3, np.int64)
         message = ctypes.create_string_buffer(interface.MESSAGE)
-        failed = functions().layerwise_run(
+        numbers = int(bounds[-1, 1] - bounds[0, 0]) * self._numbers
+        brief = numbers * SECONDS_A_NUMBER + len(bounds) * SECONDS_A_BATCH < BRIEF_SECONDS
+        failed = functions(keep_lock=brief).layerwise_run(
             self._loaded(), ctypes.addressof(epoch), sums.ctypes.data, done.ctypes.data, message
         )
         if failed:
@@ -286,6 +293,11 @@ class NativeEngine(Engine):
     def variant(self) -> str:
         """The instruction set."""
         return code_path()
+
+    @property
+    def threads(self) -> int:
+        """As many as this process, or this thread of it, is allowed."""
+        return threads()
 
     def load(self, program: Program, dtype: npt.DTypeLike) -> Executable:
         return NativeExecutable(program, dtype, code_path())

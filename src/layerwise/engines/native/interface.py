@@ -65,10 +65,15 @@ class Staged(ctypes.Structure):
 
 
 @cache
-def functions() -> ctypes.CDLL:
-    """Return the library with the types of its functions declared; there must be one."""
+def functions(keep_lock: bool = False) -> ctypes.CDLL:
+    """Return the library with the types of its functions declared; there must be one.
+
+    Its functions give up the interpreter's lock while they run, unless it is to be kept.
+    """
     loaded = library()
     assert loaded is not None
+    if keep_lock:
+        loaded = ctypes.PyDLL(loaded._name, handle=loaded._handle)
     loaded.layerwise_load.argtypes = (_pointer, _index, _pointer, _index, ctypes.c_int, ctypes.c_char_p)
     loaded.layerwise_load.restype = _pointer
     loaded.layerwise_unload.argtypes, loaded.layerwise_unload.restype = (_pointer,), None
