@@ -18,6 +18,8 @@ from .peers import OWN, Peer, Work
 
 #: How far results may be from Layerwise's, relative to the largest.
 TOLERANCE = 1e-4
+#: Seconds between two timings: threads of the library before spin for a while, and would take a processor from the next.
+SETTLE = 0.05
 
 
 class DisagreementError(LayerwiseError, ArithmeticError):
@@ -62,6 +64,7 @@ def measure(case: Case, peers: Sequence[Peer], rounds: int) -> dict[str, Any]:
     for _ in range(rounds):
         for peer, work in works.items():
             scale = case.networks / work.networks
+            time.sleep(SETTLE)
             rounds_of[peer.name].append(epoch_seconds(work, steps[peer]) / steps[peer] * scale * 1e6)
         for whose, flops_per_second in product_peaks().items():
             peak_rounds[whose].append(flops_per_second)

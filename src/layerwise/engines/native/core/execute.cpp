@@ -18,7 +18,8 @@ constexpr Index kManyWeights = 1 << 20;         // bytes: more than a second-lev
 constexpr Index kMostPanels = 1 << 28;
 constexpr Index kNoLimit = Index{1} << 62;
 constexpr Index kMostNumbers = Index{1} << 40;
-constexpr double kWorthSharing = 12e3;          // nanoseconds of work in a wave
+constexpr double kWorthSharing = 12e3;          // nanoseconds of work in a wave,
+constexpr double kWorthAPanel = 4e3;            // in a panel
 
 Index rounded(Index count, Index bytes) {
     constexpr Index line = kCacheLine;
@@ -84,6 +85,7 @@ Executor<T>::Executor(std::shared_ptr<const Plan> plan, const Kernels<T>& kernel
         if (waves_.empty() || plan_.phases[waves_.back().first].level != plan_.phases[p].level) waves_.push_back({p, p, {}, 0});
         waves_.back().last = p + 1;
     }
+    find_gathering();
 }
 
 template <class T> const T* Executor<T>::copies_of(const std::vector<double>& constants) {
@@ -133,6 +135,24 @@ template <class T> void Executor<T>::prepare(const Operation& op) {
     }
     made.outer_covers = made.covers;
     if (gradient >= 0) made.outer_covers[static_cast<std::size_t>(gradient)] = Cover::outer;
+}
+
+// The rows can be gathered panel by panel if nothing else needs them at the same time.
+template <class T> void Executor<T>::find_gathering() {
+    const auto reads_rows = [&](const Phase& phase) {
+        for (const Operation& op : phase.operations)
+            for (const int v : op.operands)
+                if (value(v).storage == Storage::given && !plan_.given[static_cast<std::size_t>(value(v).index)].integers) return true;
+        return false;
+    };
+    for (std::size_t p = 0; !waves_.empty() && p < waves_.front().last; ++p) {
+        const Phase& phase = plan_.phases[p];
+        if (phase.symbolic && !gathering_) gathering_ = &phase;
+        else if (phase.symbolic || reads_rows(phase)) {
+            gathering_ = nullptr;
+            return;
+        }
+    }
 }
 
 // The product of the features with a W, and the only formula that writes this W: of an outer product with the features.
@@ -295,7 +315,11 @@ template <class T> void Executor<T>::lay_out(Index n, int threads) {
         } else {
             const auto may_be_outer = [](const Operation& op) { return op.may_be_outer; };
             const bool outer = n == 1 && std::any_of(phase.operations.begin(), phase.operations.end(), may_be_outer);
-            laid.panel_rows = outer ? std::max(fixed_panel_rows(phase), kLargePanel) : fixed_panel_rows(phase);
+            double cost = 1;
+            for (const Operation& op : phase.operations) cost += cost_of(op, phase, n);
+            const Index worth = static_cast<Index>(kWorthAPanel / cost * static_cast<double>(phase.rows));
+            const Index most = fixed_panel_rows(phase), rounded_up = (worth + kSmallPanel) / kSmallPanel * kSmallPanel;
+            laid.panel_rows = outer ? std::max(most, kLargePanel) : std::min(most, rounded_up);
         }
         laid.panel_rows = std::min(laid.panel_rows, laid.rows);
         if (laid.rows / std::max<Index>(laid.panel_rows, 1) > kMostPanels) throw PlanError("it has too many rows");
@@ -324,6 +348,9 @@ template <class T> void Executor<T>::lay_out(Index n, int threads) {
             cost_ += laid_[p].cost;
             for (Index panel = 0; panel < laid_[p].panels; ++panel) wave.parts.push_back({p, panel});
         }
+        // Threads claim parts from the last one on: the longest first.
+        const auto cost = [&](const Part& part) { return laid_[part.phase].cost / static_cast<double>(laid_[part.phase].panels); };
+        std::stable_sort(wave.parts.begin(), wave.parts.end(), [&](const Part& x, const Part& y) { return cost(x) < cost(y); });
     }
     laid_rows_ = n;
     laid_threads_ = threads;
@@ -373,12 +400,15 @@ void Executor<T>::gather_sparse(const Source& source, const Index* rows, Index n
     }
 }
 
-template <class T> void Executor<T>::gather(const Epoch& epoch, Index first, Index last) {
+// A batch's rows and what belongs to them; features and targets only if their panels do not gather them.
+template <class T> void Executor<T>::gather(const Epoch& epoch, Index batch) {
     const Source& source = epoch.source;
+    const Index first = epoch.bounds[2 * batch], n = epoch.bounds[2 * batch + 1] - first;
     const Index* const rows = epoch.order + first;
-    const Index n = last - first;
     for (Index i = 0; i < n; ++i)
         if (rows[i] < 0 || rows[i] >= source.rows) throw PlanError("row " + std::to_string(rows[i]) + " is not in the data");
+    source_ = &source;
+    batch_rows_ = rows;
     for (std::size_t g = 0; g < plan_.given.size(); ++g) {
         const Role role = plan_.given[g].role;
         const Index columns = role == Role::features ? source.features.columns : role == Role::targets ? source.targets.columns : plan_.given[g].columns;
@@ -387,10 +417,7 @@ template <class T> void Executor<T>::gather(const Epoch& epoch, Index first, Ind
             if (source.sparse_wide) gather_sparse<std::int64_t>(source, rows, n);
             else gather_sparse<std::int32_t>(source, rows, n);
         } else if (role == Role::features || role == Role::targets) {
-            Gather what = role == Role::features ? source.features : source.targets;
-            what.rows = rows;
-            what.count = n;
-            kernels_.gather(what, gathered_[g]);
+            if (!gathering_) gather_rows(g, rows, n, gathered_[g]);
         } else if (role == Role::weights) {
             if (!source.weights) throw PlanError("there are no weights");
             for (Index i = 0; i < n; ++i) gathered_[g][i] = static_cast<T>(source.weights[rows[i]]);
@@ -400,6 +427,21 @@ template <class T> void Executor<T>::gather(const Epoch& epoch, Index first, Ind
             for (Index i = 0; i < n; ++i) gathered_integers_[g][i] = from ? from[rows[i]] : rows[i];
             if (code_limit_[g] != kNoLimit) check_codes(g, gathered_integers_[g], n);
         }
+    }
+}
+
+template <class T> void Executor<T>::gather_rows(std::size_t given, const Index* rows, Index count, T* to) const {
+    Gather what = plan_.given[given].role == Role::features ? source_->features : source_->targets;
+    what.rows = rows;
+    what.count = count;
+    kernels_.gather(what, to);
+}
+
+template <class T> void Executor<T>::gather_panel(Index first, Index count) const {
+    for (std::size_t g = 0; g < plan_.given.size(); ++g) {
+        const Role role = plan_.given[g].role;
+        if (role == Role::targets || (role == Role::features && !sparse_))
+            gather_rows(g, batch_rows_ + first, count, gathered_[g] + first * plan_.given[g].columns);
     }
 }
 
@@ -439,7 +481,7 @@ template <class T> Totals Executor<T>::run(const Epoch& epoch, double* sums) {
         const double* const row = epoch.table + (epoch.table_rows > 1 ? b * plan_.scalars : 0);
         for (Index s = 0; s < plan_.scalars; ++s) set_scalar(static_cast<std::size_t>(s), row[s]);
         lay_out(last - first, team.size());
-        gather(epoch, first, last);
+        gather(epoch, b);
         seed_ = epoch.seed;
         step_ = epoch.first_step + static_cast<std::uint64_t>(b);
         gather_ahead(epoch, b);

@@ -117,6 +117,7 @@ template <class T> class Executor {
 
     void prepare(const Operation& op);
     void find_ahead();
+    void find_gathering();
     void gather_ahead(const Epoch& epoch, Index batch);
     const T* copies_of(const std::vector<double>& constants);
     void set_scalar(std::size_t scalar, double value);
@@ -126,7 +127,9 @@ template <class T> class Executor {
     void lay_out(Index n, int threads);
     double cost_of(const Operation& op, const Phase& phase, Index n) const;
     void check_sparse() const;
-    void gather(const Epoch& epoch, Index first, Index last);
+    void gather(const Epoch& epoch, Index batch);
+    void gather_panel(Index first, Index count) const;
+    void gather_rows(std::size_t given, const Index* rows, Index count, T* to) const;
     template <class Place> void gather_sparse(const Source& source, const Index* rows, Index n);
     void execute(Team& team);
     void execute_panel(const Rows& rows) noexcept;
@@ -170,6 +173,9 @@ template <class T> class Executor {
     std::vector<T> scalars_;               // each a vector of copies; the last is the number of rows
     std::vector<Prepared> prepared_;       // by operation
     Ahead ahead_;
+    const Source* source_ = nullptr;       // of the batch whose rows are gathered panel by panel,
+    const Index* batch_rows_ = nullptr;    // and those rows
+    const Phase* gathering_ = nullptr;     // the phase whose panels gather their rows; null if the batch is gathered before
     std::vector<std::unique_ptr<T[]>> constants_;
     std::vector<Laid> laid_;
     std::vector<Wave> waves_;

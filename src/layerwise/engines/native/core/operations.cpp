@@ -7,6 +7,7 @@
 namespace layerwise {
 
 template <class T> void Executor<T>::execute_panel(const Rows& rows) noexcept {
+    if (gathers_ && rows.phase == gathering_) gather_panel(rows.first, rows.count);
     for (const Operation& op : rows.phase->operations) execute_operation(op, rows);
 }
 

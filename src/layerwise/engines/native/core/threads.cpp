@@ -1,12 +1,14 @@
 // The workers spin for a moment after each piece of work, since the next one mostly follows within microseconds, and
 // sleep when it does not. Parts are claimed one by one: a worker that gets no processor time claims none, and the
-// calling thread does them all.
+// calling thread does them all. A worker that loses its processor in the midst of a part holds everybody up, for as long
+// as the system gives it to others: such a one is left out for a while.
 #include "threads.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <new>
 #include <system_error>
@@ -33,8 +35,13 @@ void pause() {
 #endif
 }
 
-constexpr auto kSpin = std::chrono::microseconds(50);
+using Clock = std::chrono::steady_clock;
 
+constexpr auto kSpin = std::chrono::microseconds(50);
+constexpr auto kHeldUp = std::chrono::microseconds(200);  // beyond what the caller itself worked
+constexpr auto kNap = std::chrono::microseconds(20);      // leaves the caller's processor to whoever has none
+constexpr auto kLeftOut = std::chrono::milliseconds(40), kLongestLeftOut = std::chrono::milliseconds(320);
+constexpr auto kForgotten = std::chrono::seconds(2);
 
 // `ticket_` holds the number of the job in its upper half and how many parts are left to claim in the lower one. While
 // any is left the job cannot change, and while the next one is prepared none is: so a late worker, which still looks at
@@ -52,7 +59,9 @@ class Workers {
         try {
             while (static_cast<int>(threads_.size()) < wanted - 1) {
                 const int number = static_cast<int>(threads_.size()) + 1;
-                threads_.emplace_back([this, number] { work(number); });
+                if (seats_.size() < static_cast<std::size_t>(number)) seats_.push_back(std::make_unique<Seat>());
+                Seat& seat = *seats_.back();
+                threads_.emplace_back([this, number, &seat] { work(number, seat); });
             }
         } catch (const std::system_error&) {  // the system gives no more: fewer will do
         }
@@ -63,6 +72,7 @@ class Workers {
     }
 
     void run(int size, Index parts, void (*call)(const void*, int, Index), const void* what) {
+        const auto started = Clock::now();
         size_.store(size, std::memory_order_relaxed);
         const std::uint64_t number = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
         done_.store(0, std::memory_order_relaxed);
@@ -73,17 +83,44 @@ class Workers {
             const std::lock_guard<std::mutex> lock(mutex_);
             wake_.notify_all();
         }
-        claim(0, static_cast<std::uint32_t>(number));
-        int rounds = 0;
-        while (done_.load(std::memory_order_acquire) < static_cast<std::uint32_t>(parts)) {
+        claim(0, static_cast<std::uint32_t>(number), nullptr);
+        const auto is_done = [&] { return done_.load(std::memory_order_acquire) == static_cast<std::uint32_t>(parts); };
+        for (int rounds = 1; !is_done(); ++rounds) {
             pause();
-            if (++rounds % 1024 == 0) std::this_thread::yield();  // a worker that has no processor holds a part
+            if (rounds % 1024 == 0 && held_up(started, is_done)) return;
         }
     }
 
   private:
+    // Of one worker.
+    struct alignas(64) Seat {
+        std::atomic<bool> at_work{false};
+        std::atomic<Clock::rep> left_out_until{0};
+        Clock::duration penalty{};  // of the caller only
+    };
+
+    // Whether the caller has waited for longer than it worked: then those who hold it up are left out of the next jobs,
+    // and this one's end is waited for, which is when it returns true.
+    template <class Done> bool held_up(Clock::time_point started, const Done& is_done) {
+        const auto waiting_since = Clock::now();
+        while (Clock::now() - waiting_since < kHeldUp + (waiting_since - started)) {
+            if (is_done()) return true;
+            pause();
+        }
+        const auto now = Clock::now();
+        for (const auto& seat : seats_) {
+            if (!seat->at_work.load(std::memory_order_acquire)) continue;
+            const Clock::time_point before{Clock::duration(seat->left_out_until.load(std::memory_order_relaxed))};
+            const bool again = now - before < kForgotten;
+            seat->penalty = again && 2 * seat->penalty < kLongestLeftOut ? 2 * seat->penalty : again ? seat->penalty : kLeftOut;
+            seat->left_out_until.store((now + seat->penalty).time_since_epoch().count(), std::memory_order_release);
+        }
+        while (!is_done()) std::this_thread::sleep_for(kNap);
+        return true;
+    }
+
     // Do parts of job `number` until there are none left.
-    void claim(int thread, std::uint32_t number) {
+    void claim(int thread, std::uint32_t number, Seat* seat) {
         std::uint64_t ticket = ticket_.load(std::memory_order_acquire);
         while (static_cast<std::uint32_t>(ticket >> 32) == number) {
             const std::uint32_t left = static_cast<std::uint32_t>(ticket);
@@ -92,22 +129,24 @@ class Workers {
             const auto call = call_.load(std::memory_order_relaxed);
             const void* const what = what_.load(std::memory_order_relaxed);
             if (!ticket_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+            if (seat) seat->at_work.store(true, std::memory_order_release);
             call(what, thread, static_cast<Index>(left) - 1);
+            if (seat) seat->at_work.store(false, std::memory_order_release);
             done_.fetch_add(1, std::memory_order_acq_rel);
             ticket = ticket_.load(std::memory_order_acquire);
         }
     }
 
-    void work(int thread) {
+    void work(int thread, Seat& seat) {
         std::uint32_t seen = 0;
         while (true) {
             std::uint32_t number = static_cast<std::uint32_t>(ticket_.load(std::memory_order_acquire) >> 32);
             if (number == seen) {
-                const auto until = std::chrono::steady_clock::now() + kSpin;
+                const auto until = Clock::now() + kSpin;
                 for (int i = 0; number == seen; ++i) {
                     pause();
                     number = static_cast<std::uint32_t>(ticket_.load(std::memory_order_acquire) >> 32);
-                    if (i % 64 == 63 && std::chrono::steady_clock::now() > until) break;
+                    if (i % 64 == 63 && Clock::now() > until) break;
                 }
             }
             if (number == seen) {
@@ -118,11 +157,17 @@ class Workers {
                 continue;
             }
             seen = number;
-            if (thread < size_.load(std::memory_order_relaxed)) claim(thread, number);
+            const Clock::time_point until{Clock::duration(seat.left_out_until.load(std::memory_order_acquire))};
+            if (until > Clock::now()) {
+                std::this_thread::sleep_until(until);
+                continue;
+            }
+            if (thread < size_.load(std::memory_order_relaxed)) claim(thread, number, &seat);
         }
     }
 
     std::vector<std::thread> threads_;
+    std::vector<std::unique_ptr<Seat>> seats_;
     std::mutex mutex_;
     std::condition_variable wake_;
     std::atomic<int> asleep_{0}, size_{1};
