@@ -219,7 +219,7 @@ def test_a_setting_may_be_called_as_a_buffer():
     net = NETWORKS["plain"]
     X, y = data(net, "float64")
     state = lw.start(net, update=own, penalty=lw.L2(0.3), dtype="float64")
-    assert state._train_step(True).program.scalars == ("lambda_l2", "rate", "update_w", "update_lambda_l2")
+    assert state.executable(True).program.scalars == ("lambda_l2", "rate", "update_w", "update_lambda_l2")
     twin = lw.start(net, update=lw.SGD(0.2), penalty=lw.L2(0.3), dtype="float64")
     for one in (state, twin):
         one.step(X, y, np.ones(ROWS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from ..ops import Expression
@@ -14,7 +14,9 @@ MOST_INPUTS = 40
 MOST_STEPS = 120
 
 
-def joined_maps(operations: Sequence[Operation], aliases: Mapping[str, str]) -> list[Operation]:
+def joined_maps(
+    operations: Sequence[Operation], aliases: Mapping[str, str], scalars: Collection[str] = ()
+) -> list[Operation]:
     """Join each map to one before it, where the operations between them allow one of the two to move.
 
     Parameters
@@ -23,6 +25,9 @@ def joined_maps(operations: Sequence[Operation], aliases: Mapping[str, str]) -> 
         Of one phase, in order.
     aliases : mapping of str to str
         Values that are other values in another shape.
+    scalars : collection of str
+        Values without a shape. To have only these in common is no reason to join: each formula by itself is more likely
+        to be one that an engine has code for.
 
     Returns
     -------
@@ -30,7 +35,7 @@ def joined_maps(operations: Sequence[Operation], aliases: Mapping[str, str]) -> 
     """
     done: list[Operation] = []
     for operation in operations:
-        place = _partner(done, operation, aliases)
+        place = _partner(done, operation, aliases, scalars)
         if place is None:
             done.append(operation)
             continue
@@ -44,13 +49,18 @@ def joined_maps(operations: Sequence[Operation], aliases: Mapping[str, str]) -> 
     return done
 
 
-def _partner(done: list[Operation], operation: Operation, aliases: Mapping[str, str]) -> tuple[int, bool] | None:
+def _partner(
+    done: list[Operation], operation: Operation, aliases: Mapping[str, str], scalars: Collection[str]
+) -> tuple[int, bool] | None:
     """Return the latest map that `operation` can join, and whether in that place (else in its own)."""
     if operation.kind != "map":
         return None
     for i in range(len(done) - 1, -1, -1):
         partner, between = done[i], done[i + 1 :]
         if partner.kind != "map" or partner.shape != operation.shape or not _may_join(partner, operation):
+            continue
+        in_common = {*partner.operands, *partner.results}.intersection(operation.operands).difference(scalars)
+        if operation.shape != (1,) and not in_common:
             continue
         if not any(_depends(operation, other, aliases) for other in between):
             return i, True

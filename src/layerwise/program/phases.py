@@ -98,9 +98,10 @@ def schedule(program: Program) -> Schedule:
     dependencies = list(_dependencies(operations, shapes, aliases))
     levels = _levels(operations, dependencies)
     groups = _groups(operations, dependencies, levels)
+    scalars = {name for name, shape in shapes.items() if shape == ()}
     phases = []
     for (level, space, _), members in sorted(groups.items(), key=lambda item: (item[0][0], item[1][0])):
-        phases.append(Phase(level, space, tuple(joined_maps([operations[i] for i in members], aliases))))
+        phases.append(Phase(level, space, tuple(joined_maps([operations[i] for i in members], aliases, scalars))))
     return Schedule(program, tuple(_with_columns(phases, program, shapes, aliases)), shapes, aliases)
 
 

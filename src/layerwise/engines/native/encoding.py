@@ -204,7 +204,7 @@ class _Encoder:
                 for result in operation.results:
                     if result in operation.writes:
                         self.value_of[result] = self.value_of[operation.writes[result]]
-                    elif result in operation.summed or phase.space is None or readers[result] - {p}:
+                    elif result in operation.summed or readers[result] - ({p} if phase.space is not None else set()):
                         self._value(result, "full", self.full)
                         self.full += 1
                     elif result in last:
