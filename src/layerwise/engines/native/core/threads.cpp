@@ -1,7 +1,7 @@
 // The workers spin for a moment after each piece of work, since the next one mostly follows within microseconds, and
 // sleep when it does not. Parts are claimed one by one: a worker that gets no processor time claims none, and the
 // calling thread does them all. A worker that loses its processor in the midst of a part holds everybody up, for as long
-// as the system gives it to others: such a one is left out for a while.
+// as the system gives it to others: one that does so twice in a short time is left out for a while.
 #include "threads.hpp"
 
 #include <atomic>
@@ -40,6 +40,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kSpin = std::chrono::microseconds(50);
 constexpr auto kHeldUp = std::chrono::microseconds(200);  // beyond what the caller itself worked
 constexpr auto kNap = std::chrono::microseconds(20);      // leaves the caller's processor to whoever has none
+constexpr auto kOftenHeldUp = std::chrono::milliseconds(25);
 constexpr auto kLeftOut = std::chrono::milliseconds(40), kLongestLeftOut = std::chrono::milliseconds(320);
 constexpr auto kForgotten = std::chrono::seconds(2);
 
@@ -96,7 +97,8 @@ class Workers {
     struct alignas(64) Seat {
         std::atomic<bool> at_work{false};
         std::atomic<Clock::rep> left_out_until{0};
-        Clock::duration penalty{};  // of the caller only
+        Clock::duration penalty{};  // these two are the caller's
+        Clock::time_point held_up{};
     };
 
     // Whether the caller has waited for longer than it worked: then those who hold it up are left out of the next jobs,
@@ -110,6 +112,9 @@ class Workers {
         const auto now = Clock::now();
         for (const auto& seat : seats_) {
             if (!seat->at_work.load(std::memory_order_acquire)) continue;
+            const bool once_only = now - seat->held_up > kOftenHeldUp;  // systems have their hiccups
+            seat->held_up = now;
+            if (once_only) continue;
             const Clock::time_point before{Clock::duration(seat->left_out_until.load(std::memory_order_relaxed))};
             const bool again = now - before < kForgotten;
             seat->penalty = again && 2 * seat->penalty < kLongestLeftOut ? 2 * seat->penalty : again ? seat->penalty : kLeftOut;
