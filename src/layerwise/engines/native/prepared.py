@@ -16,7 +16,7 @@ from .encoding import Encoded
 from .interface import functions
 from .library import threads
 
-#: Products of rows and entries of vectors up to which several threads would not share the work (core/execute.cpp), so
+#: Products of rows and entries of vectors up to which several threads would not share the work (core/execute.hpp), so
 #: that their number need not be looked up. What writes vectors goes over each entry several times more.
 ALONE: Final = 1 << 17
 ALONE_WRITING: Final = 3 << 13

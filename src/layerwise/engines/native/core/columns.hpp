@@ -124,7 +124,97 @@ template <class T> class ColumnsRun {
     T* temporaries_;
 };
 
+// The same for a single row, which lies in the lanes: one vector then holds many columns, and one number is in all lanes.
+template <class T> class RowRun {
+    using S = Simd<T>;
+    using V = typename S::V;
+    static constexpr int W = S::width;
+    static constexpr int vectors(int columns) { return (columns + W - 1) / W; }
+
+  public:
+    explicit RowRun(const Columns<T>& what) : what_(what) {
+        T* next = what.workspace;
+        for (int i = 0; i < what.registers; ++i) {
+            const bool scalar = i < what.inputs && what.width[i] == 0 && what.input[i];
+            place_[i] = scalar ? const_cast<T*>(what.input[i]) : next;
+            if (!scalar) next += vectors(what.width[i] > 0 ? what.width[i] : 1) * W;
+        }
+        temporaries_ = next;
+    }
+
+    void run() {
+        for (int i = 0; i < what_.inputs; ++i) {
+            const int width = what_.width[i];
+            if (width == 1) S::store(place_[i], S::broadcast(*what_.input[i]));
+            if (width > 1)
+                for (int c = 0; c < width; c += W) S::store(place_[i] + c, load(what_.input[i] + c, width - c));
+        }
+        for (int i = 0; i < what_.parts; ++i) part(what_.part[i]);
+        for (int i = 0; i < what_.results; ++i) {
+            const int from = what_.result_register[i], width = what_.width[from];
+            for (int c = 0; c < width; c += W) S::store_partial(what_.result[i] + c, S::load(place_[from] + c), width - c < W ? width - c : W);
+        }
+    }
+
+  private:
+    static LW_INLINE V load(const T* from, int count) { return count >= W ? S::load(from) : S::load_partial(from, count); }
+
+    // The numbers of a register, joined; those behind its columns are `filler`.
+    template <class F> LW_INLINE V joined(const T* a, int columns, V filler, F f) const {
+        typename S::I lane;
+        for (int i = 0; i < W; ++i) lane[i] = i;
+        V all = filler;
+        for (int c = 0; c < columns; c += W) {
+            const V v = S::load(a + c);
+            all = f(all, lane < static_cast<typename S::Int>(columns - c) ? v : filler);
+        }
+        return across<W / 2>(all, f);
+    }
+    // All lanes joined, in all lanes.
+    template <int DISTANCE, class F> static LW_INLINE V across(V v, F f) {
+        if constexpr (DISTANCE == 0) return v;
+        else return across<DISTANCE / 2>(f(v, swapped<DISTANCE>(v, std::make_index_sequence<static_cast<std::size_t>(W)>{})), f);
+    }
+    template <int DISTANCE, std::size_t... LANE> static LW_INLINE V swapped(V v, std::index_sequence<LANE...>) {
+        return shuffle<T, (static_cast<int>(LANE) ^ DISTANCE)...>(v, v);
+    }
+
+    void part(const ColumnPart<T>& p) {
+        if (p.step == ColumnStep::map) return map(p);
+        T* const out = place_[p.result];
+        if (p.step == ColumnStep::one_hot) {
+            const Index code = *what_.codes[p.codes];
+            for (int c = 0; c < p.columns; c += W) S::store(out + c, V{});
+            if (code >= 0 && code < p.columns) out[code] = 1;
+            return;
+        }
+        const T* const a = place_[p.operand];
+        if (p.step == ColumnStep::sum) S::store(out, joined(a, p.columns, V{}, [](V x, V y) LW_INLINE_LAMBDA { return x + y; }));
+        else if (p.step == ColumnStep::max) S::store(out, joined(a, p.columns, S::broadcast(a[0]), [](V x, V y) LW_INLINE_LAMBDA { return VectorMath<T>::max(x, y); }));
+        else S::store(out, S::broadcast(a[*what_.codes[p.codes]]));
+    }
+
+    void map(const ColumnPart<T>& p) {
+        Register<T> registers[kMostRegisters];
+        Register<T>* next = registers;
+        const int count = vectors(p.columns);
+        for (int i = 0; i < p.operands; ++i) {
+            const int from = p.operand_register[i];
+            *next++ = {place_[from], what_.width[from] == p.columns ? 1 : 0};
+        }
+        for (int i = 0; i < p.constants; ++i) *next++ = {const_cast<T*>(p.constant) + i * W, 0};
+        for (int i = 0; i < p.temporaries; ++i) *next++ = {temporaries_ + i * count * W, 1};
+        for (int i = 0; i < p.results; ++i) *next++ = {place_[p.result + i], 1};
+        for (int i = 0; i < p.instructions; ++i) run_instruction<T>(p.instruction[i], count, registers);
+    }
+
+    const Columns<T>& what_;
+    T* place_[kMostColumnRegisters];
+    T* temporaries_;
+};
+
 template <class T> void columns(const Columns<T>& what) {
+    if (what.rows == 1) return RowRun<T>(what).run();
     ColumnsRun<T> run(what);
     for (Index row = 0; row < what.rows; row += Simd<T>::width) run.block(row);
 }

@@ -9,6 +9,9 @@
 
 namespace layerwise {
 
+constexpr Index kNoLimit = Index{1} << 62;  // of codes
+constexpr double kWorthSharing = 12e3;      // nanoseconds of work in a wave
+
 // The rows of a data set, as they lie in memory.
 struct Source {
     Index rows;
@@ -89,12 +92,20 @@ template <class T> class Executor {
     struct Wave {
         std::size_t first, last;  // phases
         std::vector<Part> parts;
+        std::vector<int> packs;   // what must be packed before
         double cost = 0;
     };
     using KnownMap = void (*)(const Map<T>&);
+    struct Place {  // where a value begins in the present rows: a slot of the thread, or base + first row * advance
+        Index slot;
+        T* const* base;
+        Index advance;
+    };
     struct Prepared {  // an operation's formula, when the plan is loaded
         KnownMap known = nullptr, known_outer = nullptr;
-        const T* constants = nullptr;
+        Map<T> map{};  // but for what depends on rows and thread
+        int gradient = -1;  // the operand that may be an outer product
+        std::vector<Place> operands, results;  // base null for a result that is only summed
         std::vector<Cover> covers, outer_covers;
         std::vector<ColumnPart<T>> parts;
     };
@@ -119,6 +130,11 @@ template <class T> class Executor {
     void find_ahead();
     void find_gathering();
     void gather_ahead(const Epoch& epoch, Index batch);
+    Place place_of(int v, bool follows) const;
+    T* at(const Place& place, const Rows& rows) const {
+        return place.slot >= 0 ? scratch_[static_cast<std::size_t>(rows.thread)] + rows.laid->slot_offset[static_cast<std::size_t>(place.slot)]
+                               : *place.base + rows.first * place.advance;
+    }
     const T* copies_of(const std::vector<double>& constants);
     void set_scalar(std::size_t scalar, double value);
     Index fixed_panel_rows(const Phase& phase) const;

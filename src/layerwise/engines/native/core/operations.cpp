@@ -139,52 +139,40 @@ template <class T> bool Executor<T>::is_outer(const Operation& op) const {
 
 template <class T> void Executor<T>::map(const Operation& op, const Rows& rows) {
     constexpr std::size_t most = 64;
+    const Prepared& prepared = prepared_[static_cast<std::size_t>(op.number)];
     const T* operands[most];
     T *results[most], *sums[most];
-    Index number = 0;
-    for (std::size_t i = 0; i < op.operands.size(); ++i) {
-        const bool follows = op.covers[i] == Cover::full || op.covers[i] == Cover::column;
-        operands[i] = follows ? present(op.operands[i], rows) : whole(op.operands[i], rows);
-    }
-    for (std::size_t i = 0; i < op.results.size(); ++i) {
-        results[i] = op.results[i] >= 0 ? present(op.results[i], rows) : nullptr;
+    for (std::size_t i = 0; i < prepared.operands.size(); ++i) operands[i] = at(prepared.operands[i], rows);
+    for (std::size_t i = 0; i < prepared.results.size(); ++i) {
+        results[i] = prepared.results[i].base ? at(prepared.results[i], rows) : nullptr;
         sums[i] = nullptr;
     }
     if (rows.phase->has_sums) {
-        number = rows.laid->first_sum[static_cast<std::size_t>(&op - rows.phase->operations.data())];
+        Index number = rows.laid->first_sum[static_cast<std::size_t>(&op - rows.phase->operations.data())];
         for (std::size_t i = 0; i < op.sums.size(); ++i) {
             if (op.sums[i] < 0) continue;
             sums[i] = partial_sums_ + number + rows.panel;
             number += rows.laid->panels;
         }
     }
-    const Prepared& prepared = prepared_[static_cast<std::size_t>(op.number)];
-    auto known = prepared.known;
-    Map<T> m;
-    const bool looks_ahead = ahead_.gathered && op.number == ahead_.update;
-    m.ahead_row = looks_ahead ? ahead_.row.get() : nullptr;
-    m.ahead = looks_ahead ? ahead_.products.get() + rows.first : nullptr;
-    m.cover = prepared.covers.data();
-    if (op.product >= 0 && is_outer(rows.phase->operations[static_cast<std::size_t>(op.product)])) {
-        const Operation& product = rows.phase->operations[static_cast<std::size_t>(op.product)];
-        m.cover = prepared.outer_covers.data();
-        known = prepared.known_outer;
-        for (std::size_t i = 0; i < op.operands.size(); ++i)
-            if (m.cover[i] == Cover::outer) operands[i] = whole(product.operands[1], rows);
-        m.outer_column = whole(product.operands[0], rows) + rows.first;
-    }
+    Map<T> m = prepared.map;
     m.rows = rows.count * (rows.phase->symbolic ? op.rows_each : 1);
-    m.columns = op.columns;
-    m.operands = static_cast<int>(op.operands.size());
-    m.constants = static_cast<int>(op.formula.constants.size());
-    m.temporaries = op.formula.temporaries;
-    m.instructions = static_cast<int>(op.formula.instructions.size());
-    m.results = static_cast<int>(op.results.size());
     m.operand = operands;
-    m.constant = prepared.constants;
-    m.instruction = op.formula.instructions.data();
+    m.cover = prepared.covers.data();
     m.result = results;
     m.sum = sums;
+    auto known = prepared.known;
+    if (op.product >= 0 && is_outer(rows.phase->operations[static_cast<std::size_t>(op.product)])) {
+        const Operation& product = rows.phase->operations[static_cast<std::size_t>(op.product)];
+        known = prepared.known_outer;
+        m.cover = prepared.outer_covers.data();
+        operands[prepared.gradient] = whole(product.operands[1], rows);
+        m.outer_column = whole(product.operands[0], rows) + rows.first;
+        if (ahead_.gathered && op.number == ahead_.update) {
+            m.ahead_row = ahead_.row.get();
+            m.ahead = ahead_.products.get() + rows.first;
+        }
+    }
     if (known) return known(m);
     // What follows the present rows belongs to another panel, and perhaps to another thread; behind the last is room.
     m.may_overrun = !op.exact && (gathers_ || !op.reads_given);
