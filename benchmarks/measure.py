@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import statistics
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from .peers import OWN, Peer, Work
 
 #: How far results may be from Layerwise's, relative to the largest.
 TOLERANCE = 1e-4
-#: Seconds between two timings: threads of the library before spin for a while, and would take a processor from the next.
+#: Seconds between two timings: the threads of a library spin for a while, and would take a processor from the next.
 SETTLE = 0.05
 
 

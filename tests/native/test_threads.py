@@ -63,9 +63,10 @@ def test_any_number_of_threads(name, dtype, fit_on, same_bits):
         assert same_bits(fit_on("native", net, *data(net, n), threads=count, **settings), alone), count
 
 
-@pytest.mark.parametrize("rows", [1, 7, 31, 33, 64, 65, 257])
-def test_any_number_of_rows(rows, fit_on, same_bits):
-    net = Network(150, [200, 90], 5, hidden="elu", batch_norm=rows > 1)
+@pytest.mark.parametrize("normalised", [True, False])
+@pytest.mark.parametrize("rows", [1, 7, 17, 31, 33, 49, 64, 65, 257])
+def test_any_number_of_rows(rows, normalised, fit_on, same_bits):
+    net = Network(150, [200, 90], 5, hidden="elu", batch_norm=normalised and rows > 1)
     X, y = data(net, 2 * rows + 1)
     settings = {"batch_size": rows, "epochs": 2, "update": "nesterov"}
     alone = fit_on("native", net, X, y, threads=1, **settings)

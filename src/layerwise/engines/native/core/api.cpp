@@ -8,12 +8,7 @@
 #include <vector>
 
 #include "execute.hpp"
-
-#if defined(_WIN32)
-#define LW_EXPORT extern "C" __declspec(dllexport)
-#else
-#define LW_EXPORT extern "C" __attribute__((visibility("default")))
-#endif
+#include "export.hpp"
 
 using namespace layerwise;
 

@@ -48,22 +48,53 @@ template <class T> LW_INLINE void store_columns(const T* from, Index valid, int 
     }
 }
 
-template <class T> class ColumnsRun {
+// The registers of one operation, so many columns in a vector.
+template <class T> class ColumnRegisters {
+  protected:
     using S = Simd<T>;
     using V = typename S::V;
     static constexpr int W = S::width;
 
-  public:
-    explicit ColumnsRun(const Columns<T>& what) : what_(what) {
+    ColumnRegisters(const Columns<T>& what, int columns_in_a_vector) : what_(what), in_a_vector_(columns_in_a_vector) {
         T* next = what.workspace;
         for (int i = 0; i < what.registers; ++i) {
             const bool scalar = i < what.inputs && what.width[i] == 0 && what.input[i];
             place_[i] = scalar ? const_cast<T*>(what.input[i]) : next;
-            // Codes take one vector.
-            if (!scalar) next += (what.width[i] > 0 ? what.width[i] : 1) * W;
+            if (!scalar) next += vectors(what.width[i] > 0 ? what.width[i] : 1) * W;  // codes take one vector
         }
         temporaries_ = next;
     }
+
+    int vectors(int columns) const { return (columns + in_a_vector_ - 1) / in_a_vector_; }
+
+    void map(const ColumnPart<T>& p) const {
+        Register<T> registers[kMostRegisters];
+        Register<T>* next = registers;
+        const int count = vectors(p.columns);
+        for (int i = 0; i < p.operands; ++i) {
+            const int from = p.operand_register[i];
+            *next++ = {place_[from], what_.width[from] == p.columns ? 1 : 0};
+        }
+        for (int i = 0; i < p.constants; ++i) *next++ = {const_cast<T*>(p.constant) + i * W, 0};
+        for (int i = 0; i < p.temporaries; ++i) *next++ = {temporaries_ + i * count * W, 1};
+        for (int i = 0; i < p.results; ++i) *next++ = {place_[p.result + i], 1};
+        for (int i = 0; i < p.instructions; ++i) run_instruction<T>(p.instruction[i], count, registers);
+    }
+
+    const Columns<T>& what_;
+    const int in_a_vector_;
+    T* place_[kMostColumnRegisters];
+    T* temporaries_;
+};
+
+template <class T> class ColumnsRun : ColumnRegisters<T> {
+    using Base = ColumnRegisters<T>;
+    using S = Simd<T>;
+    using V = typename S::V;
+    using Base::place_, Base::what_, Base::W;
+
+  public:
+    explicit ColumnsRun(const Columns<T>& what) : Base(what, 1) {}
 
     void block(Index row) {
         const Index valid = what_.rows - row < W ? what_.rows - row : W;
@@ -85,7 +116,7 @@ template <class T> class ColumnsRun {
 
   private:
     void part(const ColumnPart<T>& p) {
-        if (p.step == ColumnStep::map) return map(p);
+        if (p.step == ColumnStep::map) return this->map(p);
         T* const out = place_[p.result];
         if (p.step == ColumnStep::one_hot) {
             const V code = S::load(place_[p.codes]);
@@ -105,42 +136,17 @@ template <class T> class ColumnsRun {
         }
         S::store(out, result);
     }
-
-    void map(const ColumnPart<T>& p) {
-        Register<T> registers[kMostRegisters];
-        Register<T>* next = registers;
-        for (int i = 0; i < p.operands; ++i) {
-            const int from = p.operand_register[i];
-            *next++ = {place_[from], what_.width[from] == p.columns ? 1 : 0};
-        }
-        for (int i = 0; i < p.constants; ++i) *next++ = {const_cast<T*>(p.constant) + i * W, 0};
-        for (int i = 0; i < p.temporaries; ++i) *next++ = {temporaries_ + i * p.columns * W, 1};
-        for (int i = 0; i < p.results; ++i) *next++ = {place_[p.result + i], 1};
-        for (int i = 0; i < p.instructions; ++i) run_instruction<T>(p.instruction[i], p.columns, registers);
-    }
-
-    const Columns<T>& what_;
-    T* place_[kMostColumnRegisters];
-    T* temporaries_;
 };
 
 // The same for a single row, which lies in the lanes: one vector then holds many columns, and one number is in all lanes.
-template <class T> class RowRun {
+template <class T> class RowRun : ColumnRegisters<T> {
+    using Base = ColumnRegisters<T>;
     using S = Simd<T>;
     using V = typename S::V;
-    static constexpr int W = S::width;
-    static constexpr int vectors(int columns) { return (columns + W - 1) / W; }
+    using Base::place_, Base::what_, Base::W;
 
   public:
-    explicit RowRun(const Columns<T>& what) : what_(what) {
-        T* next = what.workspace;
-        for (int i = 0; i < what.registers; ++i) {
-            const bool scalar = i < what.inputs && what.width[i] == 0 && what.input[i];
-            place_[i] = scalar ? const_cast<T*>(what.input[i]) : next;
-            if (!scalar) next += vectors(what.width[i] > 0 ? what.width[i] : 1) * W;
-        }
-        temporaries_ = next;
-    }
+    explicit RowRun(const Columns<T>& what) : Base(what, Base::W) {}
 
     void run() {
         for (int i = 0; i < what_.inputs; ++i) {
@@ -180,7 +186,7 @@ template <class T> class RowRun {
     }
 
     void part(const ColumnPart<T>& p) {
-        if (p.step == ColumnStep::map) return map(p);
+        if (p.step == ColumnStep::map) return this->map(p);
         T* const out = place_[p.result];
         if (p.step == ColumnStep::one_hot) {
             const Index code = *what_.codes[p.codes];
@@ -193,28 +199,10 @@ template <class T> class RowRun {
         else if (p.step == ColumnStep::max) S::store(out, joined(a, p.columns, S::broadcast(a[0]), [](V x, V y) LW_INLINE_LAMBDA { return VectorMath<T>::max(x, y); }));
         else S::store(out, S::broadcast(a[*what_.codes[p.codes]]));
     }
-
-    void map(const ColumnPart<T>& p) {
-        Register<T> registers[kMostRegisters];
-        Register<T>* next = registers;
-        const int count = vectors(p.columns);
-        for (int i = 0; i < p.operands; ++i) {
-            const int from = p.operand_register[i];
-            *next++ = {place_[from], what_.width[from] == p.columns ? 1 : 0};
-        }
-        for (int i = 0; i < p.constants; ++i) *next++ = {const_cast<T*>(p.constant) + i * W, 0};
-        for (int i = 0; i < p.temporaries; ++i) *next++ = {temporaries_ + i * count * W, 1};
-        for (int i = 0; i < p.results; ++i) *next++ = {place_[p.result + i], 1};
-        for (int i = 0; i < p.instructions; ++i) run_instruction<T>(p.instruction[i], count, registers);
-    }
-
-    const Columns<T>& what_;
-    T* place_[kMostColumnRegisters];
-    T* temporaries_;
 };
 
 template <class T> void columns(const Columns<T>& what) {
-    if (what.rows == 1) return RowRun<T>(what).run();
+    if (what.single_row) return RowRun<T>(what).run();
     ColumnsRun<T> run(what);
     for (Index row = 0; row < what.rows; row += Simd<T>::width) run.block(row);
 }

@@ -88,6 +88,7 @@ template <class T> struct ColumnPart {
 // results of the parts in their order.
 template <class T> struct Columns {
     Index rows;
+    bool single_row;              // of the whole batch: bits must not depend on how it is cut
     int inputs, registers, parts, results;
     const int* width;             // columns of each register; 0 for a scalar or codes
     const T* const* input;        // rows of numbers, or copies of a scalar; null for codes

@@ -196,6 +196,7 @@ template <class T> void Executor<T>::columns(const Operation& op, const Rows& ro
     const Prepared& prepared = prepared_[static_cast<std::size_t>(op.number)];
     Columns<T> c;
     c.rows = rows.count;
+    c.single_row = n_ == 1;
     c.inputs = static_cast<int>(op.operands.size());
     c.registers = static_cast<int>(op.widths.size());
     c.parts = static_cast<int>(prepared.parts.size());
