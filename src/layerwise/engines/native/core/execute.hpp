@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "plan.hpp"
@@ -129,6 +130,7 @@ template <class T> class Executor {
     void prepare(const Operation& op);
     void find_ahead();
     void find_gathering();
+    void find_sums_of_one_row();
     void gather_ahead(const Epoch& epoch, Index batch);
     Place place_of(int v, bool follows) const;
     T* at(const Place& place, const Rows& rows) const {
@@ -183,6 +185,8 @@ template <class T> class Executor {
     const Plan& plan_;
     const Kernels<T>& kernels_;
     std::vector<T*> base_;                 // by value
+    std::vector<std::pair<int, int>> same_for_one_row_;  // sums over rows, and what they sum
+    std::vector<T*> own_place_;            // of those sums
     std::vector<const Index*> integers_;   // by given array
     std::vector<T*> gathered_;             // by given array
     std::vector<Index*> gathered_integers_;

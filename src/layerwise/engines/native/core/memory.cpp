@@ -106,6 +106,8 @@ template <class T> void Executor<T>::reserve(Index most_rows, bool gathers, int 
         }
         if (!writing) arena_.of(static_cast<std::size_t>(size * bytes));
     }
+    own_place_.clear();
+    for (const auto& [sum, of] : same_for_one_row_) own_place_.push_back(base_[static_cast<std::size_t>(sum)]);
     reserved_gathers_ = gathers;
     std::fill(fresh_.begin(), fresh_.end(), 0);
     // Panels depend on the number of rows, but never exceed this.
@@ -155,6 +157,10 @@ template <class T> void Executor<T>::lay_out(Index n, int threads) {
     n_ = n;
     set_scalar(static_cast<std::size_t>(plan_.scalars), static_cast<double>(n));
     if (n == laid_rows_ && threads == laid_threads_) return;
+    for (std::size_t i = 0; i < same_for_one_row_.size(); ++i) {
+        const auto& [sum, of] = same_for_one_row_[i];
+        base_[static_cast<std::size_t>(sum)] = n == 1 ? base_[static_cast<std::size_t>(of)] : own_place_[i];
+    }
     const Index bytes = sizeof(T);
     laid_rows_ = -1;
     Index weights = 0, sums = 0;

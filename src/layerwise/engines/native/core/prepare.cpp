@@ -33,6 +33,7 @@ Executor<T>::Executor(std::shared_ptr<const Plan> plan, const Kernels<T>& kernel
         waves_.back().last = p + 1;
     }
     find_gathering();
+    find_sums_of_one_row();
 }
 
 template <class T> const T* Executor<T>::copies_of(const std::vector<double>& constants) {
@@ -110,6 +111,24 @@ template <class T> void Executor<T>::find_gathering() {
             return;
         }
     }
+}
+
+// A sum over the rows of a batch is, for a batch of one row, that row: then it need not be copied. Of values that are kept
+// whole, have no other shape, and are no outputs.
+template <class T> void Executor<T>::find_sums_of_one_row() {
+    const auto shapes = [&](int v) {
+        return std::count_if(plan_.values.begin(), plan_.values.end(), [&](const Value& other) {
+            return other.storage == Storage::full && other.index == value(v).index;
+        });
+    };
+    for (const Phase& phase : plan_.phases)
+        for (const Operation& op : phase.operations) {
+            if (op.kind != Kind::sum_rows) continue;
+            const Value &out = value(op.result), &a = value(op.operands[0]);
+            const bool is_output = std::count(plan_.outputs.begin(), plan_.outputs.end(), op.result) > 0;
+            if (out.storage == Storage::full && a.storage == Storage::full && a.symbolic && a.rows == 1 && shapes(op.result) == 1 && !is_output)
+                same_for_one_row_.emplace_back(op.result, op.operands[0]);
+        }
 }
 
 // The product of the features with a W, and the only formula that writes this W: of an outer product with the features.
