@@ -1,7 +1,8 @@
 // The workers spin for a moment after each piece of work, since the next one mostly follows within microseconds, and
 // sleep when it does not. Parts are claimed one by one: a worker that gets no processor time claims none, and the
 // calling thread does them all. A worker that loses its processor in the midst of a part holds everybody up, for as long
-// as the system gives it to others: one that does so twice in a short time is left out for a while.
+// as the system gives it to others: one that does so twice in a short time, or costs more than it helps time after time, is
+// left out for a while.
 #include "threads.hpp"
 
 #include <atomic>
@@ -17,6 +18,7 @@
 
 #if !defined(_WIN32)
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #endif
 #if defined(__x86_64__) || defined(__i386__)
@@ -35,11 +37,22 @@ void pause() {
 #endif
 }
 
+// The processor that the calling thread runs on, or -1 where the system does not say.
+int processor() {
+#if defined(__linux__)
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kSpin = std::chrono::microseconds(50);
 constexpr auto kHeldUp = std::chrono::microseconds(200);  // beyond what the caller itself worked
 constexpr auto kNap = std::chrono::microseconds(20);      // leaves the caller's processor to whoever has none
+constexpr auto kOutOfTheWay = std::chrono::milliseconds(2);
+constexpr int kLateInVain = 8;
 constexpr auto kOftenHeldUp = std::chrono::milliseconds(25);
 constexpr auto kLeftOut = std::chrono::milliseconds(40), kLongestLeftOut = std::chrono::milliseconds(320);
 constexpr auto kForgotten = std::chrono::seconds(2);
@@ -75,6 +88,7 @@ class Workers {
     void run(int size, Index parts, void (*call)(const void*, int, Index), const void* what) {
         const auto started = Clock::now();
         size_.store(size, std::memory_order_relaxed);
+        caller_processor_.store(processor(), std::memory_order_relaxed);
         const std::uint64_t number = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
         done_.store(0, std::memory_order_relaxed);
         call_.store(call, std::memory_order_relaxed);
@@ -88,8 +102,9 @@ class Workers {
         const auto is_done = [&] { return done_.load(std::memory_order_acquire) == static_cast<std::uint32_t>(parts); };
         for (int rounds = 1; !is_done(); ++rounds) {
             pause();
-            if (rounds % 1024 == 0 && held_up(started, is_done)) return;
+            if (rounds % 1024 == 0) return wait(started, is_done);
         }
+        for (const auto& seat : seats_) seat->late = 0;
     }
 
   private:
@@ -97,31 +112,46 @@ class Workers {
     struct alignas(64) Seat {
         std::atomic<bool> at_work{false};
         std::atomic<Clock::rep> left_out_until{0};
-        Clock::duration penalty{};  // these two are the caller's
+        // The caller's own:
+        Clock::duration penalty{};
         Clock::time_point held_up{};
+        int late = 0;  // jobs in succession that ended late, with nothing gained
+        bool is_late = false;
     };
 
-    // Whether the caller has waited for longer than it worked: then those who hold it up are left out of the next jobs,
-    // and this one's end is waited for, which is when it returns true.
-    template <class Done> bool held_up(Clock::time_point started, const Done& is_done) {
+    // Waits for a job's end, which is late. Those who keep it late are left out of the next jobs: at once if that is twice
+    // in a short time for longer than anybody worked, or else if time after time their help costs more than it saves, as
+    // when a worker has to share the caller's processor.
+    template <class Done> void wait(Clock::time_point started, const Done& is_done) {
         const auto waiting_since = Clock::now();
-        while (Clock::now() - waiting_since < kHeldUp + (waiting_since - started)) {
-            if (is_done()) return true;
-            pause();
+        const auto worked = waiting_since - started;
+        for (const auto& seat : seats_) seat->is_late = seat->at_work.load(std::memory_order_acquire);
+        while (!is_done() && Clock::now() - waiting_since < kHeldUp + worked) std::this_thread::yield();
+        if (is_done()) {
+            const bool in_vain = Clock::now() - waiting_since > worked / 2;
+            for (const auto& seat : seats_) {
+                seat->late = in_vain && seat->is_late ? seat->late + 1 : 0;
+                if (seat->late == kLateInVain) leave_out(*seat);
+            }
+            return;
         }
         const auto now = Clock::now();
         for (const auto& seat : seats_) {
             if (!seat->at_work.load(std::memory_order_acquire)) continue;
             const bool once_only = now - seat->held_up > kOftenHeldUp;  // systems have their hiccups
             seat->held_up = now;
-            if (once_only) continue;
-            const Clock::time_point before{Clock::duration(seat->left_out_until.load(std::memory_order_relaxed))};
-            const bool again = now - before < kForgotten;
-            seat->penalty = again && 2 * seat->penalty < kLongestLeftOut ? 2 * seat->penalty : again ? seat->penalty : kLeftOut;
-            seat->left_out_until.store((now + seat->penalty).time_since_epoch().count(), std::memory_order_release);
+            if (!once_only) leave_out(*seat);
         }
         while (!is_done()) std::this_thread::sleep_for(kNap);
-        return true;
+    }
+
+    void leave_out(Seat& seat) {
+        const auto now = Clock::now();
+        const Clock::time_point before{Clock::duration(seat.left_out_until.load(std::memory_order_relaxed))};
+        const bool again = now - before < kForgotten;
+        seat.penalty = again && 2 * seat.penalty < kLongestLeftOut ? 2 * seat.penalty : again ? seat.penalty : kLeftOut;
+        seat.left_out_until.store((now + seat.penalty).time_since_epoch().count(), std::memory_order_release);
+        seat.late = 0;
     }
 
     // Do parts of job `number` until there are none left.
@@ -167,6 +197,11 @@ class Workers {
                 std::this_thread::sleep_until(until);
                 continue;
             }
+            const int own = processor();
+            if (own >= 0 && own == caller_processor_.load(std::memory_order_relaxed)) {
+                std::this_thread::sleep_for(kOutOfTheWay);  // there it only takes the caller's time; it may wake elsewhere
+                continue;
+            }
             if (thread < size_.load(std::memory_order_relaxed)) claim(thread, number, &seat);
         }
     }
@@ -180,6 +215,7 @@ class Workers {
     alignas(64) std::atomic<std::uint32_t> done_{0};
     std::atomic<void (*)(const void*, int, Index)> call_{nullptr};
     std::atomic<const void*> what_{nullptr};
+    std::atomic<int> caller_processor_{-1};
 };
 
 std::mutex holder;
