@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -79,6 +81,38 @@ def scattered() -> Scattered:
         return theta.astype(dtype)
 
     return parameters
+
+
+@pytest.fixture(scope="session")
+def same_in_a_fork() -> Callable[[str], None]:
+    """A script defines `answer() -> bytes`: a child made by a fork gives what its parent gives.
+
+    It runs in a Python of its own: libraries that other tests have loaded may have threads, and no fork is safe then.
+    """
+    ending = """
+import os, signal, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.12 on it warns of forks beside threads
+there, here = os.pipe()
+child = os.fork()
+if child == 0:
+    signal.alarm(60)  # a child that hangs ends without an answer
+    try:
+        os.write(here, answer())
+    finally:
+        os._exit(0)
+os.close(here)
+with os.fdopen(there, "rb") as pipe:
+    found = pipe.read()
+os.waitpid(child, 0)
+assert found and found == answer()
+"""
+
+    def run(script: str) -> None:
+        if not hasattr(os, "fork"):
+            pytest.skip("there are no forks here")
+        subprocess.run([sys.executable, "-c", script + ending], check=True, timeout=120)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 import pickle
 import threading
 import warnings
@@ -299,20 +298,15 @@ def test_few_shapes_are_kept_and_none_of_large_ones():
     assert theta.prepared == {}
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_fork_predicts_too():
-    theta = NET.initialize(0)
-    ready(theta, X[:1])
-    there, here = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.write(here, NET.predict(theta, X[1:2]).tobytes() + NET.predict(theta, X[2:3]).tobytes())
-        finally:
-            os._exit(0)
-    os.close(here)
-    with os.fdopen(there, "rb") as answer:
-        found = answer.read()
-    os.waitpid(child, 0)
-    assert found == b"".join(plainly(NET, theta, X[i : i + 1]).tobytes() for i in (1, 2))
+def test_a_fork_predicts_too(same_in_a_fork):
+    same_in_a_fork("""
+import numpy as np
+import layerwise as lw
+net = lw.Network(7, [5], 3)
+theta, X = net.initialize(0), np.random.default_rng(0).normal(size=(4, 7))
+for _ in range(3):
+    net.predict(theta, X[:1])
+assert len(theta.prepared[(1, 7)]) == 1
+def answer():
+    return net.predict(theta, X[1:2]).tobytes() + net.predict(theta, X[2:3]).tobytes()
+""")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
-import os
 import pickle
 import warnings
 
@@ -391,28 +390,19 @@ def test_the_environment_is_asked_at_every_step(monkeypatch, pair, refuses):
     go_on(state, other, X, y, 1, 4)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_a_fork_steps_too(pair):
-    state, other, X, y = pair(update=lw.Adam(0.01))
-    go_on(state, other, X, y, 1, 4)
-    there, here = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            for _ in range(3):
-                state.step(X[:1], y[:1])
-            os.write(here, state.parameters.vector.tobytes())
-        finally:
-            os._exit(0)
-    os.close(here)
-    with os.fdopen(there, "rb") as answer:
-        found = answer.read()
-    os.waitpid(child, 0)
-    for _ in range(3):
-        generally(other, X[:1], y[:1])
-    assert found == other.parameters.vector.tobytes()
-    assert state.steps == 4
+def test_a_fork_steps_too(same_in_a_fork):
+    same_in_a_fork("""
+import numpy as np
+import layerwise as lw
+X = np.random.default_rng(0).normal(size=(4, 7))
+state = lw.start(lw.Network(7, [5], 3), update=lw.Adam(0.01))
+for i in range(4):
+    state.step(X[i : i + 1], [i % 3])
+def answer():
+    for i in range(3):
+        state.step(X[i : i + 1], [i])
+    return state.parameters.vector.tobytes()
+""")
 
 
 def test_a_result_is_told_apart(pair):
