@@ -126,22 +126,21 @@ def test_ctrl_c_within_a_long_epoch_answers_soon(sample, usual_handler):
     assert answered - pressed[0] < 1  # it is 20 ms or so, on a machine that does nothing else
 
 
-def test_questions_come_by_time_not_after_every_batch(sample):
+def test_questions_do_not_come_after_every_batch(sample):
     X, y = sample(NET)
     state = lw.start(NET, batch_size=1, order=long_epoch)
     seen = []
 
     def stop():
-        seen.append((time.monotonic(), state.steps, state.position, state.seconds))
+        seen.append((state.steps, state.position, state.seconds))
         return len(seen) == 10
 
     state.train_epoch(TrainingData(Source(X, y), np.arange(23)), stop)
-    times, steps, positions, seconds = zip(*seen, strict=True)
+    steps, positions, seconds = zip(*seen, strict=True)
     assert steps == positions
     assert list(steps) == sorted(set(steps))
     assert (state.steps, state.position) == (steps[-1], positions[-1])
     assert list(seconds) == sorted(set(seconds))
-    assert times[-1] - times[0] > 0.05
     assert steps[-1] > 2 * len(steps)
 
 

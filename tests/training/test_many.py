@@ -294,6 +294,9 @@ def test_a_second_ctrl_c_stops_at_once(threads, sample, usual_handler):
 
     with pytest.raises(KeyboardInterrupt):
         lw.fit_many(NET, X, y, seeds=8, epochs=MANY, callbacks=press)
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and thread.name.startswith("layerwise"):
+            thread.join(60)  # one more Ctrl-C may have come while they were waited for
     assert threading.active_count() == before
 
 
