@@ -330,8 +330,10 @@ def _reported(recorder: Recorder, computed: Computed) -> dict[str, Any]:
     """Name what the course names, and return what a step reports."""
     _label(recorder, computed.values, computed.gradients)
     recorder.label(computed.loss, "loss")
-    reported = {"objective": computed.objective, "loss": computed.loss, "score": computed.score}
-    return reported if computed.penalty is None else reported | {"penalty": computed.penalty}
+    outputs = {"objective": computed.objective, "loss": computed.loss, "score": computed.score}
+    if computed.penalty is not None:
+        outputs["penalty"] = computed.penalty
+    return outputs if computed.reported is None else outputs | {"reported": computed.reported}
 
 
 def _factors(recorder: Recorder, net: Network, values: Values, gradients: Gradients) -> dict[str, Any]:

@@ -54,6 +54,8 @@ class Computed:
         Means over the batch.
     penalty : operand (1,) or None
         lambda Omega; None without a penalty.
+    reported : operand (1,) or None
+        The mean of what the output reports beside the loss, weighted like it; None if it reports nothing.
     """
 
     values: Values
@@ -62,13 +64,19 @@ class Computed:
     loss: Operand
     score: Operand
     penalty: Operand | None
+    reported: Operand | None = None
 
 
 def batch_losses(ops: Vocabulary, net: Network, values: Values, batch: Batch) -> tuple[Operand, Operand]:
     """(1/n) sum_t (w_t / w_mean) l_t, and the l_t themselves.  -> (1,), (n, 1)"""
     losses = net.output.losses(ops, values.a[net.L + 1], batch.y)
-    counted = losses if batch.weights is None else ops.multiply(losses, batch.weights)
-    return ops.divide(ops.sum_rows(counted), ops.row_count(batch.X)), losses
+    return batch_mean(ops, losses, batch), losses
+
+
+def batch_mean(ops: Vocabulary, values: Operand, batch: Batch) -> Operand:
+    """(1/n) sum_t (w_t / w_mean) v_t.  values: (n, 1) -> (1,)"""
+    counted = values if batch.weights is None else ops.multiply(values, batch.weights)
+    return ops.divide(ops.sum_rows(counted), ops.row_count(batch.X))
 
 
 def batch_score(ops: Vocabulary, net: Network, values: Values, batch: Batch) -> Operand:
@@ -94,7 +102,10 @@ def loss_and_gradient(
     for k in values.running_mean:
         ops.write(theta.running_mean[k], values.running_mean[k])
         ops.write(theta.running_variance[k], values.running_variance[k])
-    return Computed(values, gradients, loss if omega is None else ops.add(loss, omega), loss, score, omega)
+    reported = None
+    if net.output.reported is not None:
+        reported = batch_mean(ops, net.output.reported(ops, values.a[net.L + 1], batch.y), batch)
+    return Computed(values, gradients, loss if omega is None else ops.add(loss, omega), loss, score, omega, reported)
 
 
 def update_step(

@@ -39,6 +39,8 @@ class Output:
     scores : rule (ops, a, y) -> (n, 1)
         What the metric averages: 1 for a right answer, or the squared error.
     metric : {"accuracy", "r2"}
+    reported : rule (ops, a, y) -> (n, 1), optional
+        Another number for every row that a training step averages as it does the losses, and nothing depends on.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Output:
     loss_gradient_at_preactivation: Callable[[Vocabulary, Operand, Operand], Operand]
     scores: Callable[[Vocabulary, Operand, Operand], Operand]
     metric: Literal["accuracy", "r2"]
+    reported: Callable[[Vocabulary, Operand, Operand], Operand] | None = None
 
 
 # --- softmax and negative log-likelihood:  l = -log f_y ---------------------------------------------------------------

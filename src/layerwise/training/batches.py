@@ -31,6 +31,8 @@ class TrainingData:
     chosen : array of int, optional
         If given, `rows` are positions in it, and it has the rows of the source: training goes as if the source had
         these rows alone.
+    penalty_factors : array (batches,), optional
+        What the strengths of the penalty are multiplied by, batch by batch; 1 by default.
     """
 
     source: Source
@@ -38,6 +40,7 @@ class TrainingData:
     validation: Source | None = None
     validation_rows: Array | None = None
     chosen: Array | None = None
+    penalty_factors: Array | None = None
 
     def in_source(self, rows: Array) -> Array:
         """Return which rows of the source these are."""

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..network import Network
-from ..network.programs import constant_scalars, update_scalars
+from ..network.programs import constant_scalars, strength_names, update_scalars
+from ..rules.penalties import Penalty
 from ..rules.schedules import Constant, Progress
 from .settings import Settings
 
@@ -76,3 +77,24 @@ def fewest_scalars(
             scalars |= constant_scalars(net, settings.penalty)
             return np.array([[scalars[name] for name in names]], np.float64)
     return scalar_table(net, settings, names, first_step, count, memory_since)
+
+
+def with_penalty_factors(table: Array, names: Sequence[str], penalty: Penalty, factors: Array) -> Array:
+    """Return scalars with the strengths of the penalty multiplied, step by step.
+
+    Parameters
+    ----------
+    table : array (steps, scalars) or (1, scalars)
+    names : sequence of str
+        The scalars in order.
+    penalty : Penalty
+    factors : array (steps,)
+
+    Returns
+    -------
+    array (steps, scalars)
+    """
+    table = np.broadcast_to(table, (len(factors), len(names))).copy()
+    for name in strength_names(penalty):
+        table[:, names.index(name)] *= factors
+    return table

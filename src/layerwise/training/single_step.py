@@ -21,13 +21,13 @@ Array = npt.NDArray[Any]
 #: Steps whose scalars are made at once, where the next steps follow.
 AHEAD: Final = 256
 #: Outputs of the program in the order of `StepResult`.
-REPORTED: Final = ("loss", "score", "penalty", "objective", "gradient_norm")
+REPORTED: Final = ("loss", "score", "penalty", "objective", "gradient_norm", "reported")
 #: Targets that are faster looked at as a list.
 SHORT: Final = 64
 
 
 class StepResult(NamedTuple):
-    """What one update saw, before it changed theta."""
+    """What one update saw, before it changed theta; `reported` is the loss where the output reports nothing else."""
 
     loss: float
     metric: float
@@ -35,6 +35,7 @@ class StepResult(NamedTuple):
     objective: float
     gradient_norm: float
     rate: float
+    reported: float
 
 
 @final
@@ -100,7 +101,8 @@ class PreparedStep:
         if self.target == "classes" or net.outputs == 1:
             self.shapes |= {shape: self.y.reshape(shape) for shape in ((n,), (n, 1))}
         names = [name for name, _ in self.call.program.outputs] + ["penalty"]  # the last one where there is none: 0
-        self.reported = itemgetter(*(names.index(name) for name in REPORTED))
+        places = [names.index(name if name in names else "loss") for name in REPORTED]
+        self.reported = itemgetter(*places)
         self.needs_spread = net.output.metric == "r2"
         # Schedules and updates of others may count on being asked step by step.
         known = type(state.settings.schedule) in TABLE.values() and state.settings.update.takes_arrays
@@ -136,10 +138,10 @@ class PreparedStep:
             self.key[1] = step
         if not self.call.run_on(X):
             return None
-        loss, metric, penalty, objective, norm = self.reported([*self.call.results.tolist(), 0.0])
+        loss, metric, penalty, objective, norm, reported = self.reported([*self.call.results.tolist(), 0.0])
         if self.needs_spread:
             metric = metric_of(self.network, metric, spread(Source(X, y.reshape(self.y.shape))) if self.n > 1 else 0.0)
-        return StepResult(loss, metric, penalty, objective, norm, rate)
+        return StepResult(loss, metric, penalty, objective, norm, rate, reported)
 
     def _look_ahead(self, step: int, memory_since: int) -> None:
         """Make the scalars of the steps from this one on: twice as many as before, if it follows on those."""

@@ -26,7 +26,7 @@ from ..rules.updates import Adam, Update, as_update
 from .batches import TrainingData, batch_bounds
 from .evaluation import Evaluation, evaluate, evaluate_until, metric_of, spread
 from .history import History, Record
-from .scalars import fewest_scalars, rates, scalar_table
+from .scalars import fewest_scalars, rates, scalar_table, with_penalty_factors
 from .settings import Order, Settings, check_batch_size, check_dtype
 from .single_step import PreparedSteps, StepResult
 from .stopping import EarlyStopping, Monitor
@@ -65,6 +65,8 @@ class TrainingState:
         Time spent training.
     stopped : str or None
         Why training ended: "patience", "callback", "interrupted", "diverged".
+    seen : dict of str to float
+        The means of what the steps of the latest epoch returned, as far as it has come.
     """
 
     network: Network
@@ -80,7 +82,7 @@ class TrainingState:
     order: Array | None = None
     seconds: float = 0.0
     stopped: str | None = None
-    _partial: dict[str, float] = field(default_factory=dict)
+    seen: dict[str, float] = field(default_factory=dict)
     _prepared: PreparedSteps = field(default_factory=PreparedSteps, init=False)
 
     def __repr__(self) -> str:
@@ -195,7 +197,8 @@ class TrainingState:
             self._prepared.remember(self, X)
         metric = metric_of(self.network, seen["score"], spread(Source(X, y)))
         penalty = seen.get("penalty", 0.0)
-        return StepResult(seen["loss"], metric, penalty, seen["objective"], seen["gradient_norm"], rate)
+        reported = seen.get("reported", seen["loss"])
+        return StepResult(seen["loss"], metric, penalty, seen["objective"], seen["gradient_norm"], rate, reported)
 
     def _update(self, batch: Source) -> dict[str, float]:
         """Make one update on these rows; return what was seen before it."""
@@ -241,7 +244,9 @@ class TrainingState:
         started = time.perf_counter()
         spent = self.seconds
         if self.order is None:
-            self.order, self._partial = self.order_of(self.epoch, data.rows), {}
+            self.order = self.order_of(self.epoch, data.rows)
+        if self.position == 0:
+            self.seen = {}
         bounds = batch_bounds(len(self.order), self.settings.batch_size, self.network)
         order = np.ascontiguousarray(data.in_source(self.order), np.int64)
         run = self.executable(data.source.weights is not None)
@@ -253,7 +258,9 @@ class TrainingState:
         finite = True
         while finite and self.position < len(order):
             at = int(np.searchsorted(bounds[:, 0], self.position))
-            totals = self._run(run, data.source, order, bounds[at : at + TABLE_ROWS], progress)
+            part = slice(at, at + TABLE_ROWS)
+            factors = None if data.penalty_factors is None else data.penalty_factors[part]
+            totals = self._run(run, data.source, order, bounds[part], factors, progress)
             finite = totals.finite
             if totals.stopped:
                 break
@@ -279,11 +286,15 @@ class TrainingState:
         return True
 
     def _run(
-        self, run: Executable, source: Source, order: Array, bounds: Array, progress: Callable[[], bool]
-    ) -> EpochTotals:
+        self, run: Executable, source: Source, order: Array, bounds: Array, penalty_factors: Array | None,
+        progress: Callable[[], bool],
+    ) -> EpochTotals:  # fmt: skip
         """Run some batches of the epoch; counters and means move with them."""
         first, begin, done_before = self.steps, int(bounds[0, 0]), self.position
-        table = fewest_scalars(self.network, self.settings, run.program.scalars, first, len(bounds), self.memory_since)
+        names = run.program.scalars
+        table = fewest_scalars(self.network, self.settings, names, first, len(bounds), self.memory_since)
+        if penalty_factors is not None:
+            table = with_penalty_factors(table, names, self.settings.penalty, penalty_factors)
 
         def poll(batches: int) -> bool:
             self.steps, self.position = first + batches, int(bounds[batches - 1, 1])
@@ -291,15 +302,15 @@ class TrainingState:
 
         rows = order[begin : bounds[-1, 1]]
         totals = run.run(self.vectors, source, rows, bounds - begin, table, self.key, poll)
-        before = self._partial or dict.fromkeys(totals.means, 0.0)
+        before = self.seen or dict.fromkeys(totals.means, 0.0)
         done = done_before + totals.rows
-        self._partial = {
+        self.seen = {
             name: (before[name] * done_before + mean * totals.rows) / done for name, mean in totals.means.items()
         }
         return totals
 
     def _finish_epoch(self, data: TrainingData, validation: Evaluation | None, spent: float, started: float) -> None:
-        seen = self._partial
+        seen = self.seen
         exact = None
         if self.settings.exact_train_loss:
             exact = evaluate(self.network, self.parameters, data.source, data.in_source(data.rows), data.spread)
