@@ -172,6 +172,8 @@ import layerwise as lw
 from layerwise.engines import Source
 from layerwise.training.batches import TrainingData
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have it ignored by what they start in the background
+
 def interrupted(action, seconds):
     pressed = []
     def press():
