@@ -56,6 +56,9 @@ _HOME = {
     "save": "storage",
     "LayerwiseError": "errors",
     "DivergenceError": "errors",
+    "DivergenceWarning": "errors",
+    "MLPClassifier": "estimators",
+    "MLPRegressor": "estimators",
 }
 
 __all__ = ["__version__", *_HOME]
@@ -76,7 +79,8 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from .errors import DivergenceError, LayerwiseError
+    from .errors import DivergenceError, DivergenceWarning, LayerwiseError
+    from .estimators import MLPClassifier, MLPRegressor
     from .gradients import (
         check_gradient,
         hessian_vector_product,

@@ -74,6 +74,10 @@ class DivergenceError(LayerwiseError, ArithmeticError):
     model: Any = None
 
 
+class DivergenceWarning(RuntimeWarning):
+    """An estimator's loss became NaN or infinite; it kept the parameters of its last finite epoch."""
+
+
 def closest(name: str, names: list[str]) -> str:
     """Return a hint that names the entries of `names` close to `name`, or all of them when none is.
 

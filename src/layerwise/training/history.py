@@ -84,6 +84,10 @@ class History(Sequence[Record]):
         """Add an epoch."""
         self._records.append(record)
 
+    def pop(self) -> Record:
+        """Take out the last epoch."""
+        return self._records.pop()
+
     def __len__(self) -> int:
         return len(self._records)
 

@@ -1,0 +1,55 @@
+"""Several networks that differ by their random state only, and predict together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from ..training.workers import share_out
+
+if TYPE_CHECKING:
+    from .perceptron import Perceptron
+
+#: What members know of the data, and the ensemble too.
+SHARED = ("n_features_in_", "feature_names_in_", "classes_", "_label_binarizer", "n_outputs_", "n_layers_", "_outputs")
+
+
+def fit_members(est: Perceptron, again: bool, act: Callable[[Perceptron], object]) -> None:
+    """Have all members trained on as many threads as the engine uses, each as it would be alone.
+
+    Parameters
+    ----------
+    est : MLPClassifier or MLPRegressor
+    again : bool
+        Go on with the members that there are.
+    act : callable (member)
+        What trains one.
+    """
+    members: list[Perceptron] = est.__dict__.get("members_", []) if again else []
+    settings = {name: value for name, value in est.get_params(deep=False).items() if name != "random_state"}
+    if len(members) == est.n_ensemble:
+        for member in members:
+            member.set_params(**settings | {"n_ensemble": 1})
+    else:
+        random_state = check_random_state(est.random_state)
+        seeds = random_state.randint(np.iinfo(np.int32).max, size=est.n_ensemble)
+        members = [clone(est).set_params(n_ensemble=1, random_state=int(seed)) for seed in seeds]
+
+    def train(k: int, interrupted: Callable[[], bool]) -> None:
+        members[k]._interrupted = interrupted
+        try:
+            act(members[k])
+        finally:
+            del members[k]._interrupted
+
+    share_out(len(members), train)
+    est.members_ = members
+    for name in SHARED:
+        est.__dict__.pop(name, None)
+        if name in members[0].__dict__:
+            est.__dict__[name] = members[0].__dict__[name]
+    est.n_iter_ = max(member.n_iter_ for member in members)
