@@ -71,6 +71,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         Normalise pre-activations over the batch.
     l1 : float
         Strength of the L1 penalty l1 sum |W|, divided by the number of rows of the batch as alpha is.
+    schedule : str or Schedule, optional
+        By what the rate of sgd or adam is multiplied in the course of `max_iter` epochs: "cosine", "step",
+        "inverse-time", "coslog4", or such as ``lw.StepDecay(0.5, every=10)``.
     class_weight : dict, "balanced" or None
         By what each class multiplies the weights of its rows; "balanced" counts all classes alike.
     metric : str or callable, optional
@@ -150,8 +153,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         momentum: float = 0.9, nesterovs_momentum: bool = True, early_stopping: bool = False,
         validation_fraction: float = 0.1, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8,
         n_iter_no_change: float = 10, max_fun: int = 15000, dropout: Any = 0.0, batch_norm: bool = False,
-        l1: float = 0.0, class_weight: Any = None, metric: Any = None, validation_split: str = "scikit-learn",
-        calibrate: bool = False, callbacks: Any = None, n_ensemble: int = 1,
+        l1: float = 0.0, schedule: Any = None, class_weight: Any = None, metric: Any = None,
+        validation_split: str = "scikit-learn", calibrate: bool = False, callbacks: Any = None, n_ensemble: int = 1,
     ) -> None:  # fmt: skip
         self.hidden_layer_sizes, self.activation, self.solver, self.alpha = (
             hidden_layer_sizes,
@@ -166,6 +169,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         self.validation_fraction, self.beta_1, self.beta_2 = validation_fraction, beta_1, beta_2
         self.epsilon, self.n_iter_no_change, self.max_fun = epsilon, n_iter_no_change, max_fun
         self.dropout, self.batch_norm, self.l1, self.class_weight = dropout, batch_norm, l1, class_weight
+        self.schedule = schedule
         self.metric, self.validation_split, self.calibrate = metric, validation_split, calibrate
         self.callbacks, self.n_ensemble = callbacks, n_ensemble
 

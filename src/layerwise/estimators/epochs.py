@@ -14,6 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 from ..engines import Source
 from ..errors import DivergenceWarning
 from ..network import Parameters
+from ..rules.schedules import Constant, Progress, Schedule
+from ..rules.schedules import schedule as schedule_named
 from ..training.batches import TrainingData, batch_bounds
 from ..training.interruption import interruptible
 from ..training.state import TrainingState
@@ -121,8 +123,9 @@ def train(est: Perceptron, state: TrainingState, rows: Rows, random_state: np.ra
     size = rows_of_a_batch(est.batch_size, n)
     bounds = batch_bounds(n, size, state.network)
     state.settings = replace(
-        state.settings, batch_size=size, epochs=state.epoch + est.max_iter, steps_per_epoch=len(bounds)
-    )
+        state.settings, batch_size=size, epochs=est.max_iter, steps_per_epoch=len(bounds),
+        schedule=from_now_on(est.schedule, state.steps),
+    )  # fmt: skip
     shuffle = CumulativeShuffle(n, random_state if est.shuffle else None)
     own_weights = rows.own_weights
     data = rows.data(*batch_weights(None, shuffle.order, bounds))
@@ -161,6 +164,24 @@ def restore(state: TrainingState, best: Parameters) -> None:
     """Go back to these parameters; they stay where they are, so that views of them do."""
     state.parameters.vector[...] = best.vector
     state.parameters.statistics[...] = best.statistics
+
+
+@dataclass(frozen=True)
+class FromStep(Schedule):
+    """A schedule that begins with a later step than the first: each fit goes through it anew."""
+
+    schedule: Schedule
+    first_step: int
+
+    def factor(self, progress: Progress) -> float:
+        """Return what the schedule says of the steps since then."""
+        return self.schedule.factor(replace(progress, step=progress.step - self.first_step))
+
+
+def from_now_on(schedule: str | Schedule | None, step: int) -> Schedule:
+    """Return the schedule for steps from this one on."""
+    chosen = schedule_named("constant" if schedule is None else schedule)
+    return chosen if step == 0 or isinstance(chosen, Constant) else FromStep(chosen, step)
 
 
 def change_rate(state: TrainingState, rate: float) -> None:

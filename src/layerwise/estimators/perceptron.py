@@ -26,6 +26,8 @@ from ..rules.activations import SYNONYMS, Activation
 from ..rules.activations import TABLE as ACTIVATIONS
 from ..rules.outputs import Output
 from ..rules.penalties import L1, L2, Penalty
+from ..rules.schedules import TABLE as SCHEDULES
+from ..rules.schedules import Schedule
 from ..rules.updates import Update
 from ..training.evaluation import cut
 from ..training.history import History
@@ -83,6 +85,7 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
         "batch_norm": ["boolean"],
         "l1": [Interval(Real, 0, None, closed="left")],
+        "schedule": [None, StrOptions(set(SCHEDULES)), Schedule],
         "metric": [None, str, callable],
         "validation_split": [StrOptions({"scikit-learn", "stratified", "last", "groups"})],
         "callbacks": [None, callable, list, tuple],
@@ -212,6 +215,11 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         if self.early_stopping and incremental and validation is None:
             raise ValueError(
                 "partial_fit does not support early_stopping=True without rows to validate on: give validation=(X, y)"
+            )
+        if self.schedule is not None and (self.learning_rate != "constant" or self.solver == "lbfgs" or incremental):
+            raise ValueError(
+                "schedule takes the place of learning_rate for solver='sgd' or 'adam' and a whole fit: it does not go "
+                "with partial_fit, 'lbfgs' or another learning_rate than 'constant'."
             )
         X, y = self._validated(X, y, incremental, first)
         weights = self._weights(X, y, sample_weight, incremental)

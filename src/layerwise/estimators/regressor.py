@@ -69,6 +69,9 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         Normalise pre-activations over the batch.
     l1 : float
         Strength of the L1 penalty l1 sum |W|, divided by the number of rows of the batch as alpha is.
+    schedule : str or Schedule, optional
+        By what the rate of sgd or adam is multiplied in the course of `max_iter` epochs: "cosine", "step",
+        "inverse-time", "coslog4", or such as ``lw.StepDecay(0.5, every=10)``.
     metric : str or callable, optional
         What `early_stopping` watches, more is better: the name of a scikit-learn scorer, a callable (estimator, X, y),
         or "loss" for the negative validation loss; by default R2.
@@ -140,8 +143,8 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         momentum: float = 0.9, nesterovs_momentum: bool = True, early_stopping: bool = False,
         validation_fraction: float = 0.1, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8,
         n_iter_no_change: float = 10, max_fun: int = 15000, dropout: Any = 0.0, batch_norm: bool = False,
-        l1: float = 0.0, metric: Any = None, validation_split: str = "scikit-learn", callbacks: Any = None,
-        n_ensemble: int = 1,
+        l1: float = 0.0, schedule: Any = None, metric: Any = None,
+        validation_split: str = "scikit-learn", callbacks: Any = None, n_ensemble: int = 1,
     ) -> None:  # fmt: skip
         self.loss, self.hidden_layer_sizes, self.activation, self.solver = loss, hidden_layer_sizes, activation, solver
         self.alpha, self.batch_size, self.learning_rate = alpha, batch_size, learning_rate
@@ -152,6 +155,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
         self.n_iter_no_change, self.max_fun = n_iter_no_change, max_fun
         self.dropout, self.batch_norm, self.l1, self.metric = dropout, batch_norm, l1, metric
+        self.schedule = schedule
         self.validation_split, self.callbacks, self.n_ensemble = validation_split, callbacks, n_ensemble
 
     @property
