@@ -52,6 +52,7 @@ _HOME = {
     "start": "training.state",
     "TrainingState": "training.state",
     "History": "training.history",
+    "LossCurveDisplay": "reports",
     "load": "storage",
     "save": "storage",
     "LayerwiseError": "errors",
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     )
     from .network import Layer, Network, Parameters, Trace
     from .ops import Expression, expression
+    from .reports import LossCurveDisplay
     from .rules.activations import Activation
     from .rules.outputs import Output
     from .rules.penalties import L1, L2, Penalty

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+import matplotlib
+import matplotlib.pyplot
 import pytest
 
 from layerwise.training.history import History, Record
 
 MakeHistory = Callable[..., History]
+matplotlib.use("Agg")  # no window, also where there is a screen
+
+
+@pytest.fixture(autouse=True)
+def close_figures() -> Iterator[None]:
+    """Displays leave their new figures with pyplot, as scikit-learn's do."""
+    yield
+    matplotlib.pyplot.close("all")
 
 
 @pytest.fixture(scope="session")

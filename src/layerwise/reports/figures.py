@@ -1,0 +1,95 @@
+"""What all displays share: colours, new figures, the picture as a file, and what a fitted estimator must have."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, Final
+
+from ..errors import InputError, MissingExtraError
+
+#: Two colours that stay apart in print and for colour-blind readers (Okabe and Ito 2008).
+TRAINING, VALIDATION = "#0072B2", "#D55E00"
+#: And a third, for what is counted on another axis than the two.
+SCORES: Final = "#009E73"
+
+
+def part_of_matplotlib(name: str) -> Any:
+    """Import a module of matplotlib, such as "figure", when a picture is wanted and not before.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    try:
+        with _without_remarks():
+            return import_module(f"matplotlib.{name}")
+    except ImportError as problem:
+        raise MissingExtraError(
+            where="plots", expected="matplotlib", got="no such package", remedy="pip install 'layerwise[plots]'"
+        ) from problem
+
+
+def hidden_figure(size: tuple[float, float]) -> Any:
+    """Return a figure that no window shows and that nobody has to close."""
+    return part_of_matplotlib("figure").Figure(figsize=size, layout="constrained")
+
+
+def axes_to_draw_on(ax: Any, size: tuple[float, float], projection: str | None = None) -> Any:
+    """Return the given axes, or those of a new figure of pyplot, which `pyplot.show` and notebooks show."""
+    if ax is not None:
+        return ax
+    figure = part_of_matplotlib("pyplot").figure(figsize=size, layout="constrained")
+    return figure.add_subplot(projection=projection)
+
+
+def png(figure: Any) -> bytes:
+    """Return a figure as a PNG file."""
+    content = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # boxes in the title will do
+        figure.savefig(content, format="png", dpi=120)
+    return content.getvalue()
+
+
+def fitted(estimator: Any, *names: str) -> list[Any]:
+    """Return attributes that an estimator has once it is fitted.
+
+    Raises
+    ------
+    InputError
+        If it lacks one of them.
+
+    Examples
+    --------
+    >>> fitted(object(), "loss_curve_")
+    Traceback (most recent call last):
+    layerwise.errors.InputError: estimator: expected a fitted one with loss_curve_, got object, not fitted; call fit
+    """
+    missing = [name for name in names if not hasattr(estimator, name)]
+    if missing:
+        kind = type(estimator).__name__
+        is_fitted = hasattr(estimator, "coefs_")
+        raise InputError(
+            where="estimator", expected=f"a fitted one with {' and '.join(missing)}",
+            got=f"{kind}, {'fitted without' if is_fitted else 'not fitted'}",
+            remedy="take one that keeps this, with a solver that does" if is_fitted else "call fit",
+        )  # fmt: skip
+    return [getattr(estimator, name) for name in names]
+
+
+@contextmanager
+def _without_remarks() -> Iterator[None]:
+    """Keep matplotlib from telling standard error about its font cache and where it lies."""
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
