@@ -125,9 +125,9 @@ PUBLIC = [
     "Activation", "Adagrad", "Adam", "AdamW", "Constant", "CosLog4", "Cosine", "DivergenceError",
     "DivergenceWarning", "Expression", "History", "InverseTime", "L1", "L2", "Layer", "LayerwiseError",
     "LossCurveDisplay", "MLPClassifier", "MLPRegressor", "Model", "Network", "Output", "OwnUpdate", "Parameters",
-    "Penalty", "RMSProp", "SGD", "StepDecay", "Trace", "TrainingState", "__version__", "check_gradient",
-    "expression", "fit", "fit_many", "hessian_vector_product", "input_gradient", "jacobian", "load",
-    "loss_gradient_at_output", "loss_gradient_at_preactivation", "per_example_gradients", "save", "start",
+    "Penalty", "RMSProp", "RidgeDisplay", "SGD", "StepDecay", "Trace", "TrainingState", "__version__",
+    "check_gradient", "expression", "fit", "fit_many", "hessian_vector_product", "input_gradient", "jacobian",
+    "load", "loss_gradient_at_output", "loss_gradient_at_preactivation", "per_example_gradients", "save", "start",
 ]  # fmt: skip
 
 

@@ -53,6 +53,7 @@ _HOME = {
     "TrainingState": "training.state",
     "History": "training.history",
     "LossCurveDisplay": "reports",
+    "RidgeDisplay": "reports",
     "load": "storage",
     "save": "storage",
     "LayerwiseError": "errors",
@@ -93,7 +94,7 @@ if TYPE_CHECKING:
     )
     from .network import Layer, Network, Parameters, Trace
     from .ops import Expression, expression
-    from .reports import LossCurveDisplay
+    from .reports import LossCurveDisplay, RidgeDisplay
     from .rules.activations import Activation
     from .rules.outputs import Output
     from .rules.penalties import L1, L2, Penalty

@@ -1,5 +1,6 @@
 """Pictures of what happened, in the manner of scikit-learn's displays."""
 
 from .learning_curve import LossCurveDisplay
+from .ridges import RidgeDisplay
 
-__all__ = ["LossCurveDisplay"]
+__all__ = ["LossCurveDisplay", "RidgeDisplay"]

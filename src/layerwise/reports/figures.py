@@ -48,6 +48,11 @@ def axes_to_draw_on(ax: Any, size: tuple[float, float], projection: str | None =
     return figure.add_subplot(projection=projection)
 
 
+def add_colorbar(ax: Any, drawn: Any, label: str, ticks: Any = None) -> Any:
+    """Add a colour bar that is as high as the axes, also where their aspect makes them smaller than their place."""
+    return ax.figure.colorbar(drawn, cax=ax.inset_axes([1.03, 0.0, 0.045, 1.0]), label=label, ticks=ticks)
+
+
 def png(figure: Any) -> bytes:
     """Return a figure as a PNG file."""
     content = io.BytesIO()
