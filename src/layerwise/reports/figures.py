@@ -50,6 +50,7 @@ def axes_to_draw_on(ax: Any, size: tuple[float, float], projection: str | None =
 
 def add_colorbar(ax: Any, drawn: Any, label: str, ticks: Any = None) -> Any:
     """Add a colour bar that is as high as the axes, also where their aspect makes them smaller than their place."""
+    ax.set_anchor("E")  # at the right end of that place, from where the layout measures the room for the bar
     return ax.figure.colorbar(drawn, cax=ax.inset_axes([1.03, 0.0, 0.045, 1.0]), label=label, ticks=ticks)
 
 

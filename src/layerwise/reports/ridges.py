@@ -295,7 +295,8 @@ class RidgeDisplay:
             add_colorbar(ax, self.surface_, self.label, bounds if len(bounds) < 7 else bounds[::2])
         if self.line_ is not None and self.line_label:
             handle = self.line_ if flat or solid else _line_across([], [])  # a set of contours has none
-            ax.legend([handle], [self.line_label], loc="best", framealpha=0.9)
+            below = {"loc": "lower center", "bbox_to_anchor": (0.5, -0.08), "frameon": False} if solid else {}
+            ax.legend([handle], [self.line_label], **below)
         ax.set_title(self.title if title is None else title, fontsize="medium", y=0.97 if solid else None)
         return self
 
