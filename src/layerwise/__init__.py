@@ -52,6 +52,7 @@ _HOME = {
     "start": "training.state",
     "TrainingState": "training.state",
     "History": "training.history",
+    "DecisionBoundary": "reports",
     "FilterDisplay": "reports",
     "LossCurveDisplay": "reports",
     "RidgeDisplay": "reports",
@@ -95,7 +96,7 @@ if TYPE_CHECKING:
     )
     from .network import Layer, Network, Parameters, Trace
     from .ops import Expression, expression
-    from .reports import FilterDisplay, LossCurveDisplay, RidgeDisplay
+    from .reports import DecisionBoundary, FilterDisplay, LossCurveDisplay, RidgeDisplay
     from .rules.activations import Activation
     from .rules.outputs import Output
     from .rules.penalties import L1, L2, Penalty

@@ -1,7 +1,8 @@
 """Pictures of what happened, in the manner of scikit-learn's displays."""
 
+from .decision import DecisionBoundary
 from .filters import FilterDisplay
 from .learning_curve import LossCurveDisplay
 from .ridges import RidgeDisplay
 
-__all__ = ["FilterDisplay", "LossCurveDisplay", "RidgeDisplay"]
+__all__ = ["DecisionBoundary", "FilterDisplay", "LossCurveDisplay", "RidgeDisplay"]

@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
+
 from ..errors import InputError, MissingExtraError
 
+Array = npt.NDArray[Any]
 #: Two colours that stay apart in print and for colour-blind readers (Okabe and Ito 2008).
 TRAINING, VALIDATION = "#0072B2", "#D55E00"
 #: And a third, for what is counted on another axis than the two.
@@ -48,10 +52,36 @@ def axes_to_draw_on(ax: Any, size: tuple[float, float], projection: str | None =
     return figure.add_subplot(projection=projection)
 
 
-def add_colorbar(ax: Any, drawn: Any, label: str, ticks: Any = None) -> Any:
-    """Add a colour bar that is as high as the axes, also where their aspect makes them smaller than their place."""
+def add_colorbar(ax: Any, drawn: Any, label: str, bounds: Array | None = None) -> Any:
+    """Add a colour bar that is as high as the axes, also where their aspect makes them smaller than their place.
+
+    Of more than six bounds of contours every second one is written, 0 among them.
+    """
     ax.set_anchor("E")  # at the right end of that place, from where the layout measures the room for the bar
+    ticks = bounds
+    if bounds is not None and len(bounds) > 6:
+        ticks = bounds[int(np.abs(bounds).argmin()) % 2 :: 2]
     return ax.figure.colorbar(drawn, cax=ax.inset_axes([1.03, 0.0, 0.045, 1.0]), label=label, ticks=ticks)
+
+
+def contour_bounds(
+    levels: int | Sequence[float], values: Array, value_range: tuple[float, float] | None = None
+) -> Array:
+    """Return the bounds of filled contours.
+
+    They go over the whole range that values can have, so that pictures compare, or over the values if not known.
+    """
+    if not isinstance(levels, int | np.integer):
+        return np.asarray(levels, dtype=np.float64)
+    if value_range is not None:
+        return np.linspace(*value_range, int(levels))
+    low, high = float(values.min()), float(values.max())
+    if high - low <= 1e-9 * max(abs(low), abs(high)):  # the same everywhere, but for rounding
+        room = max(abs(low), 1.0) / 2
+        low, high = low - room, high + room
+    return np.asarray(
+        part_of_matplotlib("ticker").MaxNLocator(int(levels), steps=[1, 2, 4, 5, 10]).tick_values(low, high)
+    )
 
 
 def png(figure: Any) -> bytes:

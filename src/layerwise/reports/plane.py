@@ -106,15 +106,32 @@ class Plane:
             foot = on_line if ((low < label) & (label < high)).all() else foot
         return foot, foot + along
 
+    @property
+    def figure_size(self) -> tuple[float, float]:
+        """Inches for a picture with labels, a colour bar and a title."""
+        if len(self.features) == 1:
+            return 5.4, 3.8
+        # With equal units the height decides, and some width is left over, or matplotlib's layout cuts labels.
+        return 5.4, 3.9 / self._ratio + 0.6 if self._is_equal else 4.4
+
+    @property
+    def _ratio(self) -> float:
+        (left, right), (bottom, top) = self.limits
+        return (right - left) / (top - bottom)
+
+    @property
+    def _is_equal(self) -> bool:
+        """Whether one unit is as long on both axes: unless that would make a strip."""
+        return len(self.features) == 2 and 0.75 <= self._ratio <= 2.0
+
     def set_axes(self, ax: Any) -> None:
-        """Set limits and labels; one unit is as long on both axes unless that would make a strip."""
+        """Set limits and labels."""
         ax.set_xlim(*self.limits[0])
         ax.set_xlabel(self.names[0])
         if len(self.features) == 2:
             ax.set_ylim(*self.limits[1])
             ax.set_ylabel(self.names[1])
-            width, height = (high - low for low, high in self.limits)
-            if ax.name != "3d" and 0.5 <= width / height <= 2.0:
+            if ax.name != "3d" and self._is_equal:
                 ax.set_aspect("equal")
 
 

@@ -11,7 +11,16 @@ import numpy.typing as npt
 
 from ..errors import InputError, SpecificationError
 from ..network import Layer, Network, Parameters
-from .figures import TRAINING, VALIDATION, add_colorbar, axes_to_draw_on, fitted, part_of_matplotlib, png
+from .figures import (
+    TRAINING,
+    VALIDATION,
+    add_colorbar,
+    axes_to_draw_on,
+    contour_bounds,
+    fitted,
+    part_of_matplotlib,
+    png,
+)
 from .plane import Plane, check_finite_picture, check_index, check_layer, layer_values, plane_of
 
 Array = npt.NDArray[Any]
@@ -278,11 +287,10 @@ class RidgeDisplay:
                 where="ax", expected="axes with projection='3d'" if solid else "axes in two dimensions",
                 got=f"axes of projection {ax.name!r}", remedy="leave ax out, or make others",
             )  # fmt: skip
-        size = (6.0, 4.6) if solid else (5.2, 4.2)
-        self.ax_ = ax = axes_to_draw_on(ax, size, "3d" if solid else None)
+        self.ax_ = ax = axes_to_draw_on(ax, (6.0, 4.6) if solid else self.plane.figure_size, "3d" if solid else None)
         self.figure_, self.line_, self.arrow_ = ax.figure, None, None
         self.plane.set_axes(ax)
-        bounds = self._bounds(levels)
+        bounds = contour_bounds(levels, self.response, self.value_range)
         if flat:
             self._draw_curve(ax, options)
         elif solid:
@@ -292,10 +300,10 @@ class RidgeDisplay:
             self._draw_line(ax)
             self._draw_arrow(ax)
         if colorbar and not flat and not solid:
-            add_colorbar(ax, self.surface_, self.label, bounds if len(bounds) < 7 else bounds[::2])
+            add_colorbar(ax, self.surface_, self.label, bounds)
         if self.line_ is not None and self.line_label:
             handle = self.line_ if flat or solid else _line_across([], [])  # a set of contours has none
-            below = {"loc": "lower center", "bbox_to_anchor": (0.5, -0.08), "frameon": False} if solid else {}
+            below = {"loc": "lower center", "bbox_to_anchor": (0.5, -0.04), "frameon": False} if solid else {}
             ax.legend([handle], [self.line_label], **below)
         ax.set_title(self.title if title is None else title, fontsize="medium", y=0.97 if solid else None)
         return self
@@ -303,18 +311,6 @@ class RidgeDisplay:
     def png(self) -> bytes:
         """Return the figure as a PNG file."""
         return png(self.figure_)
-
-    def _bounds(self, levels: int | Sequence[float]) -> Array:
-        """The bounds of the contours: over the whole range of g where it has one, so that pictures compare."""
-        if not isinstance(levels, int | np.integer):
-            return np.asarray(levels, dtype=np.float64)
-        if self.value_range is not None:
-            return np.linspace(*self.value_range, int(levels))
-        low, high = float(self.response.min()), float(self.response.max())
-        if high - low <= 1e-9 * max(abs(low), abs(high)):  # the same everywhere, but for rounding
-            room = max(abs(low), 1.0) / 2
-            low, high = low - room, high + room
-        return np.asarray(part_of_matplotlib("ticker").MaxNLocator(int(levels)).tick_values(low, high))
 
     def _draw_line(self, ax: Any) -> None:
         if self.w is not None and self.b is not None:
