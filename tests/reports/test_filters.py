@@ -156,6 +156,9 @@ def test_of_a_network_and_of_an_estimator(scattered):
             for unit, image in enumerate(display.images_):
                 np.testing.assert_array_equal(image.get_array().ravel(), theta.W[layer][unit])
             assert display.ax_.child_axes[0].get_ylabel() == f"$W^{{({layer})}}$"
+    column = lw.FilterDisplay.from_estimator(estimator, shape=(2, 3), units=[2, 0, 1], n_columns=1, sort=False)
+    assert column.units.tolist() == [2, 0, 1]
+    assert (np.diff(places(column)[:, 3]) > 2).all()
 
 
 def test_what_scikit_learn_keeps():

@@ -156,7 +156,10 @@ def test_one_input_is_a_curve():
     np.testing.assert_allclose(display.line_.get_xdata(), 0.5)
     assert (display.ax_.get_xlabel(), display.ax_.get_ylabel()) == ("$x$", "$h(x)$")
     assert lw.RidgeDisplay.from_neuron([0.0], -1.0).line_ is None
-    assert lw.RidgeDisplay.from_neuron([1.0, 2.0], features=1).response.ndim == 1
+    second = lw.RidgeDisplay.from_neuron([1.0, 2.0], features=1, fixed=3.0)
+    np.testing.assert_allclose(second.response, G["sigmoid"](3.0 + 2.0 * second.ticks[0]))
+    assert second.ax_.get_title() == "sigmoid: $w = (1, 2)$, $b = 0$\nthe other input at fixed values"
+    assert second.ax_.get_xlabel() == "$x_2$"
 
 
 @pytest.mark.parametrize(("layer", "unit"), [(1, 0), (1, 3), (2, 2), (3, 1)])
@@ -210,6 +213,7 @@ def test_with_batch_normalisation_g_is_given_z(scattered):
     X = np.column_stack([v.ravel() for v in heights(display)[:2]])
     np.testing.assert_allclose(display.response.ravel(), net.trace(theta, X, np.zeros((81, 1))).z[1][:, 1], atol=1e-12)
     assert display.label == "$z^{(1)}(x)$"
+    assert display.ax_.get_legend().get_texts()[0].get_text() == "$z^{(1)}(x) = 0$"
     ends = display.line_.get_xydata()
     np.testing.assert_allclose(net.trace(theta, ends, np.zeros((2, 1))).z[1][:, 1], 0, atol=1e-9)
 
@@ -281,6 +285,7 @@ def test_given_axes_and_plotting_again():
         (SpecificationError, {"limits": (0, float("nan"))}, ("limits",)),
         (SpecificationError, {"limits": "wide"}, ("limits", "'wide'")),
         (SpecificationError, {"resolution": 1}, ("resolution",)),
+        (SpecificationError, {"levels": 1}, ("levels", "at least 2")),
         (InputError, {"fixed": [0, 1]}, ("fixed", "3 of them", "shape (2,)")),
         (InputError, {"fixed": float("nan")}, ("fixed", "nan")),
         (InputError, {"feature_names": ["a"]}, ("feature_names", "3 names", "got 1")),
@@ -313,9 +318,12 @@ def test_axes_of_the_wrong_kind(refuses):
 
 def test_parameters_that_are_not_finite(net, theta, refuses):
     theta.W[2][0, 0] = np.nan
-    with refuses(InputError, "theta", "h^{(2)}(x)", "nan at 100%"):
+    with refuses(InputError, "theta", "a^{(2)}(x)", "nan at 100%"):
         lw.RidgeDisplay.from_network(net, theta, layer=2)
     lw.RidgeDisplay.from_network(net, theta, layer=2, unit=1)  # another unit knows nothing of it
+    theta.b[2][2] = np.inf
+    with refuses(InputError, "theta", "a^{(2)}(x)", "inf at 100%"):  # although h = 1 could be drawn
+        lw.RidgeDisplay.from_network(net, theta, layer=2, unit=2)
 
 
 def test_parameters_of_another_network(net, refuses):

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import InputError, MissingExtraError
+from ..errors import InputError, MissingExtraError, check_number
 
 Array = npt.NDArray[Any]
 #: Two colours that stay apart in print and for colour-blind readers (Okabe and Ito 2008).
@@ -53,15 +53,15 @@ def axes_to_draw_on(ax: Any, size: tuple[float, float], projection: str | None =
 
 
 def add_colorbar(ax: Any, drawn: Any, label: str, bounds: Array | None = None) -> Any:
-    """Add a colour bar that is as high as the axes, also where their aspect makes them smaller than their place.
-
-    Of more than six bounds of contours every second one is written, 0 among them.
-    """
+    """Add a colour bar that is as high as the axes, also where their aspect makes them smaller than their place."""
     ax.set_anchor("E")  # at the right end of that place, from where the layout measures the room for the bar
-    ticks = bounds
-    if bounds is not None and len(bounds) > 6:
-        ticks = bounds[int(np.abs(bounds).argmin()) % 2 :: 2]
+    ticks = None if bounds is None else ticks_of(bounds)
     return ax.figure.colorbar(drawn, cax=ax.inset_axes([1.03, 0.0, 0.045, 1.0]), label=label, ticks=ticks)
+
+
+def ticks_of(bounds: Array) -> Array:
+    """Return the bounds of contours that are written beside them: of more than six every second, 0 among them."""
+    return bounds if len(bounds) <= 6 else bounds[int(np.abs(bounds).argmin()) % 2 :: 2]
 
 
 def contour_bounds(
@@ -73,6 +73,7 @@ def contour_bounds(
     """
     if not isinstance(levels, int | np.integer):
         return np.asarray(levels, dtype=np.float64)
+    check_number("levels", levels, at_least=2, at_most=1000, whole=True)
     if value_range is not None:
         return np.linspace(*value_range, int(levels))
     low, high = float(values.min()), float(values.max())

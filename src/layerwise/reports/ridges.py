@@ -20,6 +20,7 @@ from .figures import (
     fitted,
     part_of_matplotlib,
     png,
+    ticks_of,
 )
 from .plane import Plane, check_finite_picture, check_index, check_layer, layer_values, plane_of
 
@@ -132,6 +133,7 @@ class RidgeDisplay:
         )
         display.label = "$h(x)$" if quantity == "h" else "$a(x)$"
         display.title = f"{net.layers[0].activation.name}: $w = {_row(weights)}$, $b = {float(bias):.3g}$"
+        display.title += f"\n{display.plane.note}" if display.plane.note else ""
         return display.plot(ax, **options)
 
     @classmethod
@@ -233,7 +235,8 @@ class RidgeDisplay:
         grid = np.meshgrid(*ticks)
         before, after = (v[:, unit].reshape(grid[0].shape) for v in layer_values(net, theta, plane.rows(*grid), k))
         given, made = _symbols(net, k)
-        check_finite_picture(after if quantity == "h" else before, made if quantity == "h" else given)
+        check_finite_picture(before, given)
+        check_finite_picture(after, made)
         is_softmax = k == net.L + 1 and net.output.target == "classes"  # where a_c is 0 depends on the other a's
         w = b = None
         if k == 1 and not is_softmax:
@@ -241,7 +244,7 @@ class RidgeDisplay:
         return cls(
             plane, ticks, after if quantity == "h" else before, None if is_softmax else before, w, b,
             _range(net, k) if quantity == "h" else None, f"${made if quantity == 'h' else given}$",
-            r"$w^{\top}x + b = 0$" if k == 1 else f"${given} = 0$",
+            r"$w^{\top}x + b = 0$" if k == 1 and "z" not in given else f"${given} = 0$",
             ", ".join(part for part in (f"layer {k}, unit {unit}", plane.note) if part),
         )  # fmt: skip
 
@@ -294,7 +297,7 @@ class RidgeDisplay:
         if flat:
             self._draw_curve(ax, options)
         elif solid:
-            self._draw_solid(ax, bounds, {"cmap": cmap} | options)
+            self._draw_solid(ax, bounds, {"cmap": cmap, "vmin": bounds[0], "vmax": bounds[-1]} | options)
         else:
             self.surface_ = ax.contourf(*self.ticks, self.response, **{"levels": bounds, "cmap": cmap} | options)
             self._draw_line(ax)
@@ -347,17 +350,10 @@ class RidgeDisplay:
     def _draw_solid(self, ax: Any, bounds: Array, options: dict[str, Any]) -> None:
         ax.set_box_aspect((1.0, 1.0, 0.6), zoom=0.92)
         ax.computed_zorder = False  # the line lies in the surface, and would be half hidden by it
-        settings = {
-            "rcount": 80,
-            "ccount": 80,
-            "linewidth": 0.0,
-            "antialiased": False,
-            "vmin": bounds[0],
-            "vmax": bounds[-1],
-        }
-        self.surface_ = ax.plot_surface(*np.meshgrid(*self.ticks), self.response, **settings | options)
+        counts = {"rcount": 80, "ccount": 80, "linewidth": 0.0, "antialiased": False}
+        self.surface_ = ax.plot_surface(*np.meshgrid(*self.ticks), self.response, **counts | options)
         ax.set_zlim(bounds[0], bounds[-1])
-        ax.set_zticks(bounds[::2])
+        ax.set_zticks(ticks_of(bounds))
         ax.set_zlabel(self.label)
         if self.w is None or self.b is None or not self.w.any():
             return
