@@ -1,7 +1,7 @@
 """Time training steps of every case for every peer: ``make bench``, or ``python -m benchmarks``.
 
-Each number of threads is measured in a process of its own, and what a second thread gains in one more. Without options
-all cases are measured on one thread and on all cores, and the figures are kept in benchmarks/results/DATE.json.
+Each number of threads is measured in a process of its own, what a second thread gains in one more, and the estimators
+in a last one. Without options all cases are measured, and the figures are kept in benchmarks/results/DATE.json.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from .child import add_selection, environment
-from .report import second_thread_table, table
+from .report import estimator_table, second_thread_table, table
 from .second_thread import missing
-from .targets import judged, target_lines
+from .targets import judged, judged_estimators, target_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).parent / "results"
@@ -36,12 +36,14 @@ def main() -> int:
         metavar="FILE",
         help="where to keep the figures (by default results/DATE.json, if all is measured)",
     )
+    parser.add_argument("--only", choices=["steps", "estimators"], help="only training steps, or only estimators")
     options = parser.parse_args()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if options.rounds < 1 or not 1 <= (options.threads or 1) <= cores:
         parser.error(f"--rounds is at least 1, --threads from 1 to {cores}")
-    counts = [options.threads] if options.threads else sorted({1, cores})
-    runs = []
+    only = options.only or ("steps" if options.case or options.peers else "")  # names of cases are of one kind
+    counts = [] if only == "estimators" else [options.threads] if options.threads else sorted({1, cores})
+    runs: list[dict[str, Any]] = []
     for threads in counts:
         print(f"{threads} thread{'s' * (threads > 1)}:", file=sys.stderr, flush=True)
         run = measured("child", ["--threads", str(threads), "--peers", options.peers], threads, options)
@@ -49,9 +51,11 @@ def main() -> int:
             return 1
         runs.append(run)
         print("\n".join(table(run)), end="\n\n", flush=True)
-    gained = None
+    gained = estimators = None
     reason = "only so many threads were asked for" if options.threads else missing(cores)
-    if reason:
+    if not counts:
+        pass
+    elif reason:
         print(f"Second thread: not measured, as {reason}.", end="\n\n")
     else:
         print("second thread:", file=sys.stderr, flush=True)
@@ -59,10 +63,17 @@ def main() -> int:
         if gained is None:
             return 1
         print("\n".join(second_thread_table(gained)), end="\n\n", flush=True)
-    found = judged(runs, gained)
-    print(f"Targets (Layerwise on {counts[-1]} thread{'s' * (counts[-1] > 1)}, each peer on as many as suit it best):")
+    if only != "steps":
+        print("estimators:", file=sys.stderr, flush=True)
+        estimators = measured("estimators", [], options.threads or cores, options)
+        if estimators is None:
+            return 1
+        print("\n".join(estimator_table(estimators)), end="\n\n", flush=True)
+    found = [*(judged(runs, gained) if runs else ()), *judged_estimators(estimators)]
+    on = options.threads or cores
+    print(f"Targets (Layerwise on {on} thread{'s' * (on > 1)}, each peer on as many as suit it best):")
     print("\n".join(target_lines(found)))
-    keep(runs, gained, found, options)
+    keep(runs, gained, estimators, found, options)
     return 0
 
 
@@ -82,10 +93,11 @@ def measured(module: str, more: list[str], threads: int, options: argparse.Names
 
 
 def keep(
-    runs: list[dict[str, Any]], gained: dict[str, Any] | None, found: list[dict[str, Any]], options: argparse.Namespace
-) -> None:
+    runs: list[dict[str, Any]], gained: dict[str, Any] | None, estimators: dict[str, Any] | None,
+    found: list[dict[str, Any]], options: argparse.Namespace,
+) -> None:  # fmt: skip
     """Write the figures: to the file asked for, or to the day's file if everything was measured."""
-    whole = not (options.case or options.peers or options.threads)
+    whole = not (options.case or options.peers or options.threads or options.only)
     if not (options.json or whole):
         return
     when = datetime.now(UTC)
@@ -93,7 +105,7 @@ def keep(
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "when": when.isoformat(timespec="seconds"), "rounds": options.rounds, "targets": found, "runs": runs,
-        "second_thread": gained,
+        "second_thread": gained, "estimators": estimators,
     }  # fmt: skip
     path.write_text(json.dumps(rounded(document), indent=1) + "\n", encoding="utf-8")
     print(f"kept in {os.path.relpath(path)}")

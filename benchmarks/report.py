@@ -53,6 +53,30 @@ def second_thread_table(document: dict[str, Any]) -> Iterator[str]:
         yield f"{row['case']:29}{one:>10}{two:>11}{speed_up:>10}{held:>26}{slowdown:>21}"
 
 
+def estimator_table(document: dict[str, Any]) -> Iterator[str]:
+    """Give the lines of the table of the estimators, from the document of `benchmarks.estimators`.
+
+    Parameters
+    ----------
+    document : dict
+    """
+    names = list(dict.fromkeys(name for row in document["cases"] for name in row["seconds"]))
+    yield "Estimators on all cores (milliseconds a call, medians; ratios are medians of the rounds' own):"
+    yield from _not_alone(document["cases"])
+    if document["left_out"]:
+        yield "Left out: " + ", ".join(f"{name} ({reason})" for name, reason in document["left_out"].items())
+    yield f"{'':38}" + "".join(f"{name:>{10 if name == OWN else 18}}" for name in names)
+    for row in document["cases"]:
+        cells = "".join(
+            f"{short(1e3 * row['seconds'][name]):>10}"
+            + ("" if name == OWN else f"{short(row['times_as_long'][name]) + 'x':>8}")
+            if name in row["seconds"]
+            else f"{'-':>10}{'':8}"
+            for name in names
+        )
+        yield f"{row['case']:38}{cells}"
+
+
 def _not_alone(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
     others = max((row["processors_of_others"] or 0.0 for row in rows), default=0.0)
     if others > BUSY:

@@ -56,6 +56,38 @@ NOT_SLOWER = 0.95
 #: On two threads while another process holds one core, against one thread alone: at most this.
 HELD_AT_MOST = 1.2
 
+#: How many times as long a peer's estimator takes at least: scikit-learn's on the same data in the same type.
+ESTIMATOR_TARGETS = (
+    ("fit digits, float64", "scikit-learn", 3.0),
+    ("fit digits, float32", "scikit-learn", 3.0),
+    ("fit digits, float32", "skorch", 10.0),
+    ("fit adult, float64", "scikit-learn", 3.0),
+    ("fit adult, float32", "scikit-learn", 3.0),
+    ("fit MNIST, float64", "scikit-learn", 2.0),
+    ("fit MNIST, float32", "scikit-learn", 2.0),
+    ("partial_fit one row, digits, float64", "scikit-learn", 40.0),
+)
+
+
+def judged_estimators(document: Document | None) -> Iterator[Document]:
+    """Give the targets of the estimators' cases that were measured; see `judged`.
+
+    Parameters
+    ----------
+    document : dict, optional
+        From `benchmarks.estimators`.
+    """
+    for case, peer, least in ESTIMATOR_TARGETS:
+        row = _row(document, case)
+        if row is None:
+            continue
+        name = f"{case}: {peer} takes >= {least:g}x"
+        value = row["times_as_long"].get(peer)
+        if value is None:
+            yield _not_measured(name)
+        else:
+            yield _found(name, f"{short(value)}x", value, value >= least, [row])
+
 
 def judged(runs: Sequence[Document], threads: Document | None) -> list[Document]:
     """Return every target of the cases that were measured, with what was seen.

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from benchmarks import machine, peak, report, second_thread, targets
+from benchmarks import estimators, machine, peak, report, second_thread, targets
 from benchmarks import measure as timing
 from benchmarks.__main__ import rounded
 from benchmarks.cases import CASES
@@ -372,3 +372,55 @@ def test_second_thread_needs_two_cores():
 
 def test_figures_are_kept_short():
     assert json.dumps(rounded({"a": [1.23456789, 7, None, "x"]})) == '{"a": [1.2346, 7, null, "x"]}'
+
+
+# --- estimators -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+@pytest.mark.parametrize("case", estimators.ESTIMATOR_CASES, ids=lambda case: case.name)
+def test_estimators_compute_the_same(case):
+    """Few rows of the digits stand for every data set: losses are compared before anything is timed."""
+    X, y = estimators.data("digits", case.dtype)
+    small = replace(case, epochs=2, units=5)
+    figures = estimators.measure(small, X[:300], y[:300], 2, {"skorch": "not installed"})
+    assert set(figures["seconds"]) == {"layerwise", "scikit-learn"}
+    assert figures["times_as_long"]["layerwise"] == 1
+    assert len(figures["rounds"]["scikit-learn"]) == 2
+
+
+@pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+def test_an_estimator_that_computes_something_else_is_noticed(monkeypatch):
+    from sklearn.neural_network import MLPClassifier
+
+    X, y = estimators.data("digits", "float64")
+    monkeypatch.setattr("layerwise.estimators.MLPClassifier", lambda **given: MLPClassifier(**given | {"alpha": 9.0}))
+    with pytest.raises(DisagreementError, match="expected scikit-learn's loss"):
+        estimators.measure(replace(estimators.ESTIMATOR_CASES[0], epochs=2, units=5), X[:300], y[:300], 1, {})
+
+
+def test_real_tables_are_ready_for_networks(shared_data):
+    X, y = estimators.data("adult", "float32")
+    assert X.shape == (32561, 108)
+    assert X.dtype == np.float32
+    assert set(y) == {0, 1}
+    assert np.abs(X).max() < 100
+
+
+def test_targets_of_the_estimators():
+    rows = [
+        {"case": "fit digits, float64", "times_as_long": {"layerwise": 1.0, "scikit-learn": 2.9}},
+        {"case": "fit digits, float32", "times_as_long": {"layerwise": 1.0, "scikit-learn": 3.0}},
+    ]
+    for row in rows:
+        row |= {"processors_of_others": 0.0, "seconds": {"layerwise": 0.2, "scikit-learn": 0.6}}
+    document = {"cases": rows, "left_out": {"skorch": "not installed"}}
+    assert verdicts(targets.judged_estimators(document)) == {
+        "fit digits, float64: scikit-learn takes >= 3x": (2.9, False),
+        "fit digits, float32: scikit-learn takes >= 3x": (3.0, True),
+        "fit digits, float32: skorch takes >= 10x": (None, None),
+    }
+    lines = list(report.estimator_table(document))
+    assert lines[1] == "Left out: skorch (not installed)"
+    assert lines[-1].split() == ["fit", "digits,", "float32", "200.0", "600.0", "3.00x"]
+    assert not list(targets.judged_estimators(None))
