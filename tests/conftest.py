@@ -123,8 +123,12 @@ def targets() -> Targets:
         generator = np.random.default_rng(seed)
         if net.output.target == "classes":
             return generator.integers(0, net.outputs, n)
+        if net.output.target == "several classes":
+            return generator.integers(0, net.output.groups, (n, net.targets))
         if net.output.target == "labels":
-            return generator.integers(0, 2, (n, net.outputs)).astype(np.float64)
-        return generator.normal(size=(n, net.outputs))
+            return generator.integers(0, 2, (n, net.targets)).astype(np.float64)
+        if net.output.target_range[0] == 0:
+            return generator.poisson(1.5, (n, net.targets)).astype(np.float64)
+        return generator.normal(size=(n, net.targets))
 
     return draw

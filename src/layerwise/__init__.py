@@ -25,6 +25,12 @@ _HOME = {
     "expression": "ops",
     "Activation": "rules.activations",
     "Output": "rules.outputs",
+    "Softmax": "rules.outputs",
+    "Sigmoid": "rules.outputs",
+    "SoftmaxGroups": "rules.outputs",
+    "Huber": "rules.outputs",
+    "Quantile": "rules.outputs",
+    "GaussianNLL": "rules.outputs",
     "Penalty": "rules.penalties",
     "L1": "rules.penalties",
     "L2": "rules.penalties",
@@ -98,7 +104,7 @@ if TYPE_CHECKING:
     from .ops import Expression, expression
     from .reports import DecisionBoundary, FilterDisplay, LossCurveDisplay, RidgeDisplay
     from .rules.activations import Activation
-    from .rules.outputs import Output
+    from .rules.outputs import GaussianNLL, Huber, Output, Quantile, Sigmoid, Softmax, SoftmaxGroups
     from .rules.penalties import L1, L2, Penalty
     from .rules.schedules import Constant, Cosine, CosLog4, InverseTime, StepDecay
     from .rules.updates import SGD, Adagrad, Adam, AdamW, OwnUpdate, RMSProp

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from .network.programs import Setting, constant_scalars, executable, layered, ve
 from .network.propagation import Training, Values, forward
 from .network.steps import Batch, batch_losses, loss_and_gradient
 from .network.trace import training_of
-from .ops import NumpyOps, TangentOps
+from .ops import Expression, NumpyOps, Operand, TangentOps, Vocabulary
 from .ops.tangent import Dual
 from .rules.outputs import softmax_loss_gradient_at_output, softmax_loss_gradient_at_preactivation
 from .rules.penalties import Penalty, as_penalty, penalty_forward
@@ -121,7 +121,8 @@ def check_gradient(
     """Compare the backward pass with central differences of the reported objective, in float64.
 
     Each derivative comes from two central differences, of a step and of twice the step. Where their points lie on
-    different sides of a kink (of a ReLU, or of |W|), a smaller step is taken; a parameter that has none is skipped.
+    different sides of a kink (of a ReLU, of |f - y| or of |W|), a smaller step is taken; a parameter that has none is
+    skipped.
 
     Parameters
     ----------
@@ -148,10 +149,11 @@ def check_gradient(
     def objective_at(i: int, value: float) -> tuple[float, tuple[bytes, bytes]]:
         center, theta.vector[i] = theta.vector[i], value
         values = forward(ops, net, theta, batch.X, batch.training)
-        total = float(batch_losses(ops, net, values, batch)[0][0])
+        of_losses = _Comparing(ops)
+        total = float(batch_losses(cast(Vocabulary, of_losses), net, values, batch)[0][0])
         if penalty.terms:
             total += float(penalty_forward(ops, penalty, list(theta.W.values()), strengths)[0])
-        pieces = _pieces(ops, net, theta, values, penalty)
+        pieces = _pieces(ops, net, theta, values, penalty, of_losses.found)
         theta.vector[i] = center
         return total, pieces
 
@@ -371,10 +373,31 @@ def _difference_quotient(points: list[float], objectives: tuple[float, ...]) -> 
     return (4 * narrow - wide) / 3
 
 
-def _pieces(ops: NumpyOps, net: Network, theta: Parameters, values: Values, penalty: Penalty) -> tuple[bytes, bytes]:
+class _Comparing:
+    """The vocabulary, which also keeps on which pieces of the formulas that it applies the operands are."""
+
+    def __init__(self, ops: NumpyOps) -> None:
+        self.ops = ops
+        self.found: list[Any] = []
+
+    def map(self, formula: Expression, *operands: Operand) -> Any:
+        comparisons = formula.branches()
+        if comparisons is not None:
+            self.found.append(self.ops.map(comparisons, *operands))
+        return self.ops.map(formula, *operands)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ops, name)
+
+
+def _pieces(
+    ops: NumpyOps, net: Network, theta: Parameters, values: Values, penalty: Penalty, of_losses: list[Any]
+) -> tuple[bytes, bytes]:
     """Say on which pieces of its formulas the objective is: of those that have kinks (or may), and of the others."""
     kinked: list[Any] = []
     smooth: list[Any] = []
+    if net.output.kinks:
+        kinked += of_losses
     for k, layer in enumerate(net.layers, 1):
         comparisons = layer.activation.g.branches()
         if comparisons is not None:

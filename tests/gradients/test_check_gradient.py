@@ -54,7 +54,8 @@ def check_one(hidden, output, stage, shape, penalty, weights_and_mean, scattered
     dropout, batch_norm, mode = STAGES[stage]
     inputs, units, C, n, seed = shape
     weights, mean = weights_and_mean
-    net = Network(inputs, [Layer(d, HIDDEN[hidden], dropout, batch_norm) for d in units], C, output=output)
+    layers = [Layer(d, HIDDEN[hidden], dropout, batch_norm) for d in units]
+    net = Network(inputs, layers, C * outputs.TABLE[output].columns_per_target, output=output)
     theta, X, y, key = example(net, n, seed, scattered, targets)
     w = None if weights is None else weights[:n]
     with unchanged(theta):
@@ -99,7 +100,7 @@ def test_small_weights_before_batch_normalisation(scattered, targets):
 @pytest.mark.parametrize("output", list(outputs.TABLE))
 @pytest.mark.parametrize("penalty", list(PENALTIES))
 def test_no_hidden_layer_and_a_single_output(output, penalty, scattered, targets):
-    net = Network(4, [], 2 if output == "softmax" else 1, output=output)
+    net = Network(4, [], 2 if output == "softmax" else outputs.TABLE[output].columns_per_target, output=output)
     X, y = np.random.default_rng(1).normal(size=(5, 4)), targets(net, 5)
     check = lw.check_gradient(net, scattered(net), X, y, PENALTIES[penalty], [1, 2, 0, 1, 5])
     assert check.skipped == ()

@@ -37,7 +37,8 @@ def test_wrong_gradient_of_a_loss(name, scattered, targets):
     def wrong(ops, f, y):
         return ops.multiply(right.loss_gradient_at_preactivation(ops, f, y), 1.01)
 
-    net = Network(3, [4], 3, output=dataclasses.replace(right, loss_gradient_at_preactivation=wrong))
+    wronged = dataclasses.replace(right, loss_gradient_at_preactivation=wrong)
+    net = Network(3, [4], 3 * right.columns_per_target, output=wronged)
     check = lw.check_gradient(net, scattered(net), X, targets(net, 6))
     assert min(check.relative_error.values()) > CAUGHT
 

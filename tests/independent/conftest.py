@@ -24,15 +24,71 @@ ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
     "gelu": lambda a: jax.nn.gelu(a, approximate=False),
     "a tanh a": lambda a: a * jnp.tanh(a),
 }
-OUTPUTS: dict[str, Callable[[Any], Any]] = {
-    "softmax": jax.nn.softmax,
-    "sigmoid": jax.nn.sigmoid,
-    "identity": lambda a: a,
+#: f of a, and the losses of a and y; both are given the settings of the output, too.
+OUTPUTS: dict[str, Callable[..., Any]] = {
+    "softmax": lambda a, **_: jax.nn.softmax(a),
+    "softmax_groups": lambda a, sizes: jnp.hstack([jax.nn.softmax(part) for part in in_groups(a, sizes)]),
+    "sigmoid": lambda a, **_: jax.nn.sigmoid(a),
+    "poisson": jnp.exp,
+    "sigmoid error": lambda a, **_: jax.nn.sigmoid(a),
+    **dict.fromkeys(("identity", "absolute", "huber", "gaussian", "quantile", "cauchy"), lambda a, **_: a),
 }
-LOSSES: dict[str, Callable[[Any, Any], Any]] = {
-    "softmax": lambda a, y: -jax.nn.log_softmax(a)[jnp.arange(len(y)), y],
-    "sigmoid": lambda a, y: -jnp.sum(y * jax.nn.log_sigmoid(a) + (1 - y) * jax.nn.log_sigmoid(-a), axis=1),
+
+
+def in_groups(a: Any, sizes: tuple[int, ...]) -> list[Any]:
+    """The columns of each group."""
+    return jnp.split(a, np.cumsum(sizes)[:-1], axis=1)
+
+
+def softmax_losses(a: Any, y: Any, smoothing: float = 0.0) -> Any:
+    """Cross-entropy with smoothed labels."""
+    labels = (1 - smoothing) * jax.nn.one_hot(y, a.shape[1]) + smoothing / a.shape[1]
+    return -jnp.sum(labels * jax.nn.log_softmax(a), axis=1)
+
+
+def sigmoid_losses(a: Any, y: Any, smoothing: float = 0.0) -> Any:
+    """Binary cross-entropy with smoothed labels."""
+    y = (1 - smoothing) * y + smoothing / 2
+    return -jnp.sum(y * jax.nn.log_sigmoid(a) + (1 - y) * jax.nn.log_sigmoid(-a), axis=1)
+
+
+def groups_losses(a: Any, y: Any, sizes: tuple[int, ...]) -> Any:
+    """The sum of the cross-entropies of the groups."""
+    parts = in_groups(jnp.asarray(a), sizes)
+    return sum(softmax_losses(part, y[:, j].astype(int)) for j, part in enumerate(parts))
+
+
+def quantile_losses(a: Any, y: Any, levels: tuple[float, ...]) -> Any:
+    """The pinball losses of all levels, added up."""
+    f = a.reshape(len(a), len(levels), -1)
+    r, tau = y[:, None, :] - f, jnp.array(levels)[:, None]
+    return jnp.sum(jnp.where(r > 0, tau, 1 - tau) * jnp.abs(r), axis=(1, 2))
+
+
+def gaussian_losses(a: Any, y: Any) -> Any:
+    """By the density of the normal distribution."""
+    m, log_variance = jnp.split(a, 2, axis=1)
+    return -jnp.sum(jax.scipy.stats.norm.logpdf(y, m, jnp.exp(log_variance / 2)), axis=1)
+
+
+def huber_losses(a: Any, y: Any, delta: float = 1.0) -> Any:
+    """A square up to delta, then a line."""
+    r = jnp.abs(a - y)
+    return jnp.sum(jnp.where(r < delta, r**2 / 2, delta * (r - delta / 2)), axis=1)
+
+
+LOSSES: dict[str, Callable[..., Any]] = {
+    "softmax": softmax_losses,
+    "softmax_groups": groups_losses,
+    "sigmoid": sigmoid_losses,
     "identity": lambda a, y: jnp.sum((a - y) ** 2, axis=1) / 2,
+    "absolute": lambda a, y: jnp.sum(jnp.abs(a - y), axis=1),
+    "huber": huber_losses,
+    "poisson": lambda a, y: jnp.sum(jnp.exp(a) - y * a + jax.scipy.special.xlogy(y, y) - y, axis=1),
+    "gaussian": gaussian_losses,
+    "quantile": quantile_losses,
+    "cauchy": lambda a, y, **_: jnp.sum(jnp.log1p((a - y) ** 2), axis=1),
+    "sigmoid error": lambda a, y, **_: jnp.sum(jnp.abs(jax.nn.sigmoid(a) - y) ** 3, axis=1),
 }
 PENALTIES: dict[str, Callable[[Any], Any]] = {"l1": jnp.abs, "l2": jnp.square, "own": lambda W: jnp.log1p(W**2)}
 
@@ -84,21 +140,25 @@ class Peer:
 
     def f(self, vector: Any, X: Any) -> Any:
         """The output of every row."""
-        return OUTPUTS[self.net.output.name](self.preactivation(vector, X))
+        return self.of(OUTPUTS, self.preactivation(vector, X))
+
+    def of(self, table: dict[str, Callable[..., Any]], *arrays: Any) -> Any:
+        """Apply the output's row of a table."""
+        return table[self.net.output.name](*arrays, **dict(self.net.output.settings))
 
     def losses(self, vector: Any, X: Any) -> Any:
         """The loss of every row."""
-        return LOSSES[self.net.output.name](self.preactivation(vector, X), self.y)
+        return self.of(LOSSES, self.preactivation(vector, X), self.y)
 
     def objective_losses_f(self, vector: Any, X: Any) -> tuple[Any, tuple[Any, Any]]:
         """J = (1/n) sum_t (w_t / w_mean) l_t + lambda Omega(theta); and beside it the l_t and f."""
         a = self.preactivation(vector, X)
-        losses = LOSSES[self.net.output.name](a, self.y)
+        losses = self.of(LOSSES, a, self.y)
         total = jnp.mean(self.counts * losses)
         for term in self.penalty.terms if self.penalty else ():
             weights = [array for (name, _), array in self.arrays(vector).items() if name == "W"]
             total += term.strength * sum(jnp.sum(PENALTIES[term.name](W)) for W in weights)
-        return total, (losses, OUTPUTS[self.net.output.name](a))
+        return total, (losses, self.of(OUTPUTS, a))
 
     def objective(self, vector: Any, X: Any) -> Any:
         """J alone."""
@@ -146,9 +206,12 @@ def problem() -> Callable[..., tuple[Any, Any, Any]]:
         X = generator.normal(size=(n, net.inputs))
         y = {
             "classes": lambda: generator.integers(0, net.outputs, n),
-            "labels": lambda: generator.uniform(size=(n, net.outputs)),
-            "numbers": lambda: generator.normal(size=(n, net.outputs)),
+            "several classes": lambda: generator.integers(0, net.output.groups, (n, net.targets)),
+            "labels": lambda: generator.uniform(size=(n, net.targets)),
+            "numbers": lambda: generator.normal(size=(n, net.targets)),
         }[net.output.target]()
+        if net.output.target_range[0] == 0 and net.output.target == "numbers":
+            y = np.floor(np.abs(3 * y))  # counts
         return theta, X, y
 
     return make

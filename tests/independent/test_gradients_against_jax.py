@@ -9,13 +9,37 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from layerwise import L1, L2, Activation, Layer, Network, Penalty
+from layerwise import (
+    L1,
+    L2,
+    Activation,
+    Huber,
+    Layer,
+    Network,
+    Output,
+    Penalty,
+    Quantile,
+    Sigmoid,
+    Softmax,
+    SoftmaxGroups,
+)
 from layerwise.rules.activations import TABLE as ACTIVATIONS
-from layerwise.rules.outputs import TABLE as OUTPUTS
+from layerwise.rules.outputs import TABLE
 
 OWN = Activation.own(lambda s, a: a * s.tanh(a), name="a tanh a")
-HIDDEN = pytest.mark.parametrize("hidden", [*ACTIVATIONS.values(), OWN], ids=lambda g: g.name)
+OUTPUTS = TABLE | {
+    "smoothed softmax": Softmax(0.2),
+    "smoothed sigmoid": Sigmoid(0.2),
+    "huber 0.3": Huber(0.3),
+    "quantiles": Quantile([0.1, 0.5, 0.9]),
+    "groups": SoftmaxGroups([3, 2, 18]),
+    "own": Output.own(lambda s, f, y: s.log1p((f - y) ** 2), name="cauchy"),
+    "own of sigmoid": Output.own(lambda s, f, y: s.abs(f - y) ** 3, "sigmoid", "sigmoid error"),
+}
 OUTPUT = pytest.mark.parametrize("output", OUTPUTS)
+#: Every activation with the outputs of the course, the other outputs with one activation.
+PAIRS = [(g, o) for g in [*ACTIVATIONS.values(), OWN] for o in ("softmax", "sigmoid", "identity")]
+PAIRS += [(ACTIVATIONS["tanh"], o) for o in OUTPUTS if o not in ("softmax", "sigmoid", "identity")]
 ELASTIC = L1(0.02) + L2(0.03) + Penalty.own(0.05, lambda s, w: s.log1p(w * w))
 WEIGHTS = np.array([1.0, 0.25, 3.0, 0.0, 2.0, 0.5, 1.5, 4.0])
 #: Settings of the network, then of the trace.
@@ -55,12 +79,17 @@ def compared(make_peer, running, agree, net, theta, X, y, options, transform=jax
     return t
 
 
+def network(inputs, layers, targets, output, **settings_of_net):
+    """A network with so many raw columns as the targets need."""
+    o = OUTPUTS[output]
+    return Network(inputs, layers, sum(o.groups) or targets * o.columns_per_target, output=o, **settings_of_net)
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
-@OUTPUT
-@HIDDEN
+@pytest.mark.parametrize(("hidden", "output"), PAIRS, ids=[f"{g.name}-{o}" for g, o in PAIRS])
 def test_every_activation_with_every_output(make_peer, running, agree, problem, hidden, output, variant):
     settings_of_net, options = VARIANTS[variant]
-    net = Network(3, [4, 4], 3, hidden=hidden, output=output, **settings_of_net)
+    net = network(3, [4, 4], 3, hidden=hidden, output=output, **settings_of_net)
     t = compared(make_peer, running, agree, net, *problem(net, 8), options, transform=lambda f: f)
     assert bool(t.mask) == ("dropout" in settings_of_net)
     assert (t.penalty > 0) == ("penalty" in options)
@@ -68,7 +97,7 @@ def test_every_activation_with_every_output(make_peer, running, agree, problem, 
 
 @OUTPUT
 def test_running_statistics_instead_of_the_batch_s_own(make_peer, running, agree, problem, output):
-    net = Network(3, [4, 4], 3, hidden="tanh", output=output, batch_norm=True, dropout=0.3)
+    net = network(3, [4, 4], 3, hidden="tanh", output=output, batch_norm=True, dropout=0.3)
     t = compared(make_peer, running, agree, net, *problem(net, 8), {"mode": "predict", "weights": WEIGHTS})
     assert not t.mask
 
@@ -98,7 +127,7 @@ def test_masks_follow_the_rows_of_the_data_set(make_peer, running, agree, proble
 @pytest.mark.parametrize("n", [1, 2, 5])
 @OUTPUT
 def test_no_hidden_layer_and_few_rows(make_peer, running, agree, problem, output, n):
-    net = Network(4, [], 2, output=output)
+    net = network(4, [], 2, output=output)
     compared(make_peer, running, agree, net, *problem(net, n), {"penalty": L2(0.5)})
 
 
@@ -122,7 +151,7 @@ def test_any_shape(
     make_peer, running, agree, problem,
     inputs, hidden, outputs, n, activation, output, batch_norm, dropout, weighted, seed,
 ):  # fmt: skip
-    net = Network(inputs, hidden, outputs, hidden=activation, output=output, batch_norm=batch_norm, dropout=dropout)
+    net = network(inputs, hidden, outputs, hidden=activation, output=output, batch_norm=batch_norm, dropout=dropout)
     theta, X, y = problem(net, n, seed)
     options = {"mode": "train", "key": (seed, 1), "penalty": ELASTIC}
     compared(make_peer, running, agree, net, theta, X, y, options | ({"weights": WEIGHTS[:n]} if weighted else {}))
@@ -131,11 +160,11 @@ def test_any_shape(
 @OUTPUT
 def test_float32_is_near(make_peer, problem, output):
     """The same text in single precision, against JAX in double precision."""
-    net = Network(3, [4, 4], 3, hidden="silu", output=output, batch_norm=True)
+    net = network(3, [4, 4], 3, hidden="silu", output=output, batch_norm=True)
     theta, X, y = problem(net, 8)
     theta = theta.astype(np.float32)
     X = X.astype(np.float32).astype(np.float64)
-    y = y if output == "softmax" else y.astype(np.float32).astype(np.float64)
+    y = y if net.output.target == "classes" else y.astype(np.float32).astype(np.float64)
     t = net.trace(theta, X, y, mode="train", penalty=L2(0.1))
     assert t.gradient.dtype == np.float32
     peer = make_peer(net, y, penalty=L2(0.1))

@@ -38,7 +38,7 @@ def hessian_times(peer, theta, X, v):
     ("hidden", "output"), [(g, "softmax") for g in ACTIVATIONS] + [("tanh", o) for o in OUTPUTS if o != "softmax"]
 )
 def test_hessian_vector_products(make_peer, running, agree, problem, hidden, output):
-    net = Network(3, [4], 3, hidden=hidden, output=output)
+    net = Network(3, [4], 3 * OUTPUTS[output].columns_per_target, hidden=hidden, output=output)
     theta, X, y = problem(net, 8)
     v = np.random.default_rng(1).normal(size=theta.vector.shape)
     ours = hessian_vector_product(net, theta, X, y, v, penalty=L2(0.05) + L1(0.1), weights=WEIGHTS)
@@ -49,7 +49,8 @@ def test_hessian_vector_products(make_peer, running, agree, problem, hidden, out
 @pytest.mark.parametrize("mode", ["train", "predict"])
 @OUTPUT
 def test_hessian_vector_products_with_batch_norm_and_dropout(make_peer, running, agree, problem, output, mode):
-    net = Network(3, [4, 4], 3, hidden="tanh", output=output, batch_norm=True, dropout=0.3)
+    raw = 3 * OUTPUTS[output].columns_per_target
+    net = Network(3, [4, 4], raw, hidden="tanh", output=output, batch_norm=True, dropout=0.3)
     theta, X, y = problem(net, 8)
     before = theta.statistics.copy()
     v = np.random.default_rng(1).normal(size=theta.vector.shape)

@@ -28,7 +28,7 @@ KINDS = {
 }
 PENALTIES = {"none": Penalty(), "L1": L1(0.01), "L2": L2(0.01), "L1 + L2": L1(0.01) + L2(0.01)}
 LIMIT = 1e-6
-ROWS, INPUTS, UNITS, OUTPUTS = 6, 3, (4, 3), 2
+ROWS, INPUTS, UNITS, TARGETS = 6, 3, (4, 3), 2
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,14 @@ class Finding:
 def gradient_error(activation: str, output: str, kind: str, penalty: str, seed: int = 0) -> float:
     """Return the largest relative error of the gradient of a small network, with and without weighted examples."""
     dropout, batch_norm = KINDS[kind]
-    net = Network(INPUTS, UNITS, OUTPUTS, hidden=activation, output=output, dropout=dropout, batch_norm=batch_norm)
+    o = outputs.TABLE[output]
+    raw = TARGETS * o.columns_per_target
+    net = Network(INPUTS, UNITS, raw, hidden=activation, output=o, dropout=dropout, batch_norm=batch_norm)
     generator = np.random.default_rng([seed, sum(map(ord, activation + output + kind))])
     theta = net.initialize(seed)
     theta.vector += 0.1 * generator.normal(size=theta.vector.shape)
     X = generator.normal(size=(ROWS, INPUTS))
-    y = generator.integers(0, OUTPUTS, ROWS) if output == "softmax" else generator.random((ROWS, OUTPUTS))
+    y = generator.integers(0, TARGETS, ROWS) if o.target == "classes" else generator.random((ROWS, TARGETS))
     mode: Literal["predict", "train"] = "predict" if kind == "plain" else "train"
     checks = [
         check_gradient(net, theta, X, y, PENALTIES[penalty], weights, mode, seed)

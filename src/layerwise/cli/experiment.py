@@ -310,6 +310,11 @@ def _penalty(options: Options) -> Penalty:
 def _network(options: Options, preparation: Preparation, coding: TargetCoding) -> Network:
     output = output_named(options.output or ("softmax" if coding.kind == "classes" else "identity"))
     outputs = len(coding.classes) if output.target == "classes" else 1
+    if output.columns_per_target > 1 or (output.target == "numbers" and output.target_range[0] == 0):
+        raise SpecificationError(
+            where="--output", expected="an output for standardised numbers, with a column for each", got=output.name,
+            remedy="use --output identity, absolute or huber, or train it from Python",
+        )  # fmt: skip
     if output.target == "labels" and len(coding.classes) != 2:
         raise SpecificationError(
             where="--output",

@@ -56,7 +56,8 @@ def train(
         help="linear, sigmoid, tanh, relu, leaky_relu, elu, selu, softplus, gelu, silu or mish.",
         rich_help_panel=MODEL)] = "relu",
     output: Annotated[str | None, typer.Option(
-        help="softmax, sigmoid (two classes) or identity (numbers); by default by the target.",
+        help="softmax, sigmoid (two classes), identity, absolute or huber (numbers); by default by the target. "
+             "From Python also poisson and gaussian.",
         rich_help_panel=MODEL)] = None,
     dropout: Annotated[float, typer.Option(
         help="Probability that a hidden unit is left out in training.", rich_help_panel=MODEL)] = 0.2,

@@ -58,7 +58,7 @@ def _check_finite_entries(rows: SparseRows, where: str) -> None:
 
 
 def check_targets(y: Any, net: Network, n: int, where: str = "y") -> Array:
-    """Return y as (n,) int64 codes, or as (n, outputs) numbers, after what the output expects.
+    """Return y as (n,) int64 codes, or as (n, targets) numbers, after what the output expects.
 
     Raises
     ------
@@ -66,9 +66,9 @@ def check_targets(y: Any, net: Network, n: int, where: str = "y") -> Array:
         If y has another length or shape, or values that the output cannot have (row named).
     """
     array = _numeric(y, where)
-    if array.shape == (n, 1) or (array.shape == (n,) and net.output.target != "classes" and net.outputs == 1):
+    if array.shape == (n, 1) or (array.shape == (n,) and net.output.target != "classes" and net.targets == 1):
         array = array.reshape(n) if net.output.target == "classes" else array.reshape(n, 1)
-    wanted = (n,) if net.output.target == "classes" else (n, net.outputs)
+    wanted = (n,) if net.output.target == "classes" else (n, net.targets)
     if array.shape != wanted:
         raise InputError(
             where=where, expected=f"shape {wanted} for {net.output.name}", got=str(array.shape),
@@ -77,20 +77,38 @@ def check_targets(y: Any, net: Network, n: int, where: str = "y") -> Array:
     check_finite(array, where)
     if net.output.target == "classes":
         return _class_codes(array, net.outputs, where)
-    if net.output.target == "labels":
-        outside = np.argwhere((array < 0) | (array > 1))
-        if len(outside):
-            row, column = outside[0]
-            raise InputError(
-                where=where, expected="values from 0 to 1 for sigmoid", got=f"{array[row, column]} in row {row}",
-                remedy="write 0 for no and 1 for yes",
-            )  # fmt: skip
+    if net.output.target == "several classes":
+        for column, C in enumerate(net.output.groups):
+            _class_codes(array[:, column], C, f"{where}, column {column}")
+        return array
+    low, high = net.output.target_range
+    outside = np.argwhere((array < low) | (array > high))
+    if len(outside):
+        row, column = outside[0]
+        raise InputError(
+            where=where, expected=_range(low, high) + f" for {net.output.name}",
+            got=f"{array[row, column]} in row {row}" + f", column {column}" * (net.targets > 1),
+            remedy="write 0 for no and 1 for yes" if net.output.target == "labels" else "take another output",
+        )  # fmt: skip
     return array
 
 
+def _range(low: float, high: float) -> str:
+    """Name a range of numbers.
+
+    >>> _range(0.0, 1.0), _range(0.0, float("inf"))
+    ('values from 0 to 1', 'values of at least 0')
+    """
+    if np.isfinite(low) and np.isfinite(high):
+        return f"values from {low:g} to {high:g}"
+    return f"values of at least {low:g}" if np.isfinite(low) else f"values of at most {high:g}"
+
+
 def _target_remedy(net: Network, looks_one_hot: bool) -> str:
+    if net.output.target == "several classes":
+        return "give a code for each group of columns in each row"
     if net.output.target != "classes":
-        return "give one target a row"
+        return "give one target a row" if net.targets == 1 else f"give {net.targets} targets a row"
     return "give the code of its class for each row" + (": y.argmax(axis=1)" if looks_one_hot else "")
 
 

@@ -265,7 +265,7 @@ def _slice(recorder: Recorder, name: str, segment: Segment, role: Role, vector: 
 
 def _batch(recorder: Recorder, net: Network, setting: Setting, X: Recorded) -> Batch:
     codes = net.output.target == "classes"
-    y = recorder.buffer("y", ("n",) if codes else ("n", net.outputs), "codes" if codes else "targets")
+    y = recorder.buffer("y", ("n",) if codes else ("n", net.targets), "codes" if codes else "targets")
     return Batch(X, y, recorder.buffer("w", ("n", 1), "weights") if setting.weighted else None)
 
 

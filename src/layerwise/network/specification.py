@@ -62,12 +62,13 @@ class Network:
     layers : sequence of int or Layer
         The L hidden layers; an int is a layer of that many units with the settings below. Empty for none.
     outputs : int
-        Number C of output units.
+        Number of raw output columns: the units of the last affine layer. A target may need several (see `Output`).
     hidden : str, Activation or callable
         g of the layers given as int: a name, or ``lambda s, a: ...``.
     output : str or Output
         o with its loss: "softmax" (negative log-likelihood), "sigmoid" (binary negative log-likelihood of every
-        column) or "identity" (half the squared error).
+        column), "identity" (half the squared error), "absolute", "huber", "poisson" (half the deviance of counts),
+        "gaussian" (means and log variances), or one that is made, such as ``lw.Quantile([0.1, 0.5, 0.9])``.
     dropout, batch_norm
         For the layers given as int; see `Layer`.
     initialisation : str, float or Initialisation
@@ -76,7 +77,7 @@ class Network:
     Raises
     ------
     SpecificationError
-        If a size is below 1, a name is unknown, or softmax has a single output.
+        If a size is below 1, a name is unknown, softmax has a single output, or outputs do not make whole targets.
 
     Examples
     --------
@@ -109,11 +110,7 @@ class Network:
                 remedy="write [100] for one layer of 100",
             )
         chosen = output_named(output)
-        if chosen.target == "classes" and outputs < 2:
-            raise SpecificationError(
-                where="outputs", expected="at least 2 outputs for softmax", got=str(outputs),
-                remedy="give one output a class, or take output='sigmoid' for a single yes or no",
-            )  # fmt: skip
+        chosen.targets_of(int(outputs))
         Layer(1, hidden, dropout, batch_norm, initialisation)  # a wrong setting is wrong even where no layer takes it
         made = tuple(
             layer if isinstance(layer, Layer) else Layer(layer, hidden, dropout, batch_norm, initialisation)
@@ -135,6 +132,15 @@ class Network:
     def sizes(self) -> tuple[int, ...]:
         """Units of every layer: inputs, hidden layers, outputs."""
         return (self.inputs, *(layer.units for layer in self.layers), self.outputs)
+
+    @cached_property
+    def targets(self) -> int:
+        """The number T of target columns; 1 for class codes.
+
+        >>> Network(4, [3], 6, output="gaussian").targets
+        3
+        """
+        return self.output.targets_of(self.outputs)
 
     @cached_property
     def made(self) -> dict[Any, Any]:
@@ -248,7 +254,7 @@ class Network:
         theta : Parameters
             Its dtype is the dtype of everything.
         X : array (n, inputs)
-        y : array (n,) of class codes, or (n, outputs)
+        y : array (n,) of class codes, or (n, targets)
         penalty : Penalty, optional
         weights : array (n,), optional
             Weights w_t of the examples.

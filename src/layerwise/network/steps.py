@@ -27,7 +27,7 @@ class Batch:
     Parameters
     ----------
     X : operand (n, inputs)
-    y : operand (n,) of codes, or (n, outputs)
+    y : operand (n,) of codes, or (n, targets)
     weights : operand (n, 1), optional
         w_t / w_mean.
     training : Training, optional

@@ -12,6 +12,7 @@ from ..ops import Expression
 from ..rules import activations, initialisation, outputs
 from ..rules.activations import Activation
 from ..rules.initialisation import Initialisation
+from ..rules.outputs import Output
 
 
 def network_to_data(net: Network) -> dict[str, Any]:
@@ -23,13 +24,8 @@ def network_to_data(net: Network) -> dict[str, Any]:
     Raises
     ------
     StorageError
-        If the output is not built in: its rules are Python functions, and those are not stored.
+        If the output is neither built in nor of one formula: its rules are Python functions, and those are not stored.
     """
-    if outputs.TABLE.get(net.output.name) != net.output:
-        raise StorageError(
-            where="output", expected="one of " + ", ".join(outputs.TABLE), got=f"an own one, {net.output.name!r}",
-            remedy="keep the parameters (theta.vector) by other means",
-        )  # fmt: skip
     return {
         "inputs": net.inputs,
         "layers": [
@@ -43,7 +39,7 @@ def network_to_data(net: Network) -> dict[str, Any]:
             for layer in net.layers
         ],
         "outputs": net.outputs,
-        "output": net.output.name,
+        "output": _output_to_data(net.output),
         "initialisation": _initialisation_to_data(net.output_initialisation),
     }
 
@@ -68,7 +64,7 @@ def network_from_data(data: Mapping[str, Any]) -> Network:
             for layer in data["layers"]
         ]
         return Network(
-            data["inputs"], layers, data["outputs"], output=data["output"],
+            data["inputs"], layers, data["outputs"], output=_output_from_data(data["output"]),
             initialisation=_initialisation_from_data(data["initialisation"]),
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, OverflowError) as problem:
@@ -92,6 +88,29 @@ def _activation_from_data(data: Any) -> Activation | str:
     if len(g.inputs) != 1 or derivative.inputs != ("a", "h") or len(g.outputs) != 1 or len(derivative.outputs) != 1:
         raise ValueError(f"an activation of {g.inputs} with a derivative of {derivative.inputs}")
     return Activation(str(data["name"]), g, derivative)
+
+
+def _output_to_data(o: Output) -> Any:
+    if outputs.TABLE.get(o.name) == o:
+        return o.name
+    settings = dict(o.settings)
+    if o.maker not in outputs.MAKERS or outputs.MAKERS[o.maker](**settings) != o:
+        raise StorageError(
+            where="output", expected="one of " + ", ".join(outputs.TABLE) + ", or one that Layerwise makes",
+            got=f"an own one, {o.name!r}", remedy="write its loss as Output.own, or keep theta.vector by other means",
+        )  # fmt: skip
+    data = {key: value.to_data() if isinstance(value, Expression) else value for key, value in settings.items()}
+    return {"maker": o.maker, **data}
+
+
+def _output_from_data(data: Any) -> Output | str:
+    if isinstance(data, str):
+        return data
+    settings = dict(data)
+    make = outputs.MAKERS[settings.pop("maker")]
+    if make is outputs.MAKERS["own"]:
+        settings["loss"] = Expression.from_data(settings["loss"])
+    return make(**settings)
 
 
 def _initialisation_to_data(rule: Initialisation) -> Any:

@@ -27,7 +27,7 @@ class Examples:
     ----------
     net : Network
     X : array or SparseRows (n, inputs)
-    y : array (n,) of int64 codes, or (n, outputs)
+    y : array (n,) of int64 codes, or (n, targets)
     weights : array (n,) of float64, or None
     weight_mean : float, "as given" or None
         How w_mean is to be found; see `fit`.

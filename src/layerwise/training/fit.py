@@ -57,7 +57,7 @@ class Model:
         return f"Model({self.parameters!r}, {len(self.history)} epochs)"
 
     def predict(self, X: Any) -> Array:
-        """Return f(x) of every row: class probabilities for softmax and sigmoid, values for identity.
+        """Return f(x) of every row: class probabilities for softmax and sigmoid, values for identity; see `Output`.
 
         Parameters
         ----------
@@ -259,7 +259,8 @@ def _likely_causes(state: TrainingState, data: TrainingData) -> str:
     causes = [f"lower the rate ({state.settings.update.rate:g})"]
     if largest > 100:
         causes.insert(0, f"standardise the inputs (they reach {largest:.3g})")
-    if data.source.y.ndim == 2 and state.network.output.target == "numbers":
+    output = state.network.output
+    if data.source.y.ndim == 2 and output.target == "numbers" and output.target_range[0] < 0:  # counts stay as they are
         reach = float(np.abs(np.asarray(data.source.y[rows], dtype=np.float64)).max())
         if reach > 100:
             causes.insert(0, f"standardise the targets (they reach {reach:.3g})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, final
 
@@ -22,6 +23,8 @@ Array = npt.NDArray[Any]
 AHEAD: Final = 256
 #: Outputs of the program in the order of `StepResult`.
 REPORTED: Final = ("loss", "score", "penalty", "objective", "gradient_norm", "reported")
+#: The range of targets that may be any number.
+EVERYTHING: Final = (-math.inf, math.inf)
 #: Targets that are faster looked at as a list.
 SHORT: Final = 64
 
@@ -90,7 +93,7 @@ class PreparedStep:
         self.call = state.executable(weighted=False).prepare(state.vectors, n)
         self.memory = [(name, state.update_state[name]) for name in state.settings.update.memory]
         given, net = self.call.given, state.network
-        self.n, self.outputs, self.target = n, net.outputs, net.output.target
+        self.n, self.outputs, self.output = n, net.outputs, net.output
         self.y = given["y"]
         self.key = given.get("key")
         if self.key is not None:
@@ -98,7 +101,7 @@ class PreparedStep:
             given["rows"][...] = np.arange(n)
         #: The shapes that targets may have, each with y seen so.
         self.shapes = {self.y.shape: self.y}
-        if self.target == "classes" or net.outputs == 1:
+        if net.output.target == "classes" or net.targets == 1:
             self.shapes |= {shape: self.y.reshape(shape) for shape in ((n,), (n, 1))}
         names = [name for name, _ in self.call.program.outputs] + ["penalty"]  # the last one where there is none: 0
         places = [names.index(name if name in names else "loss") for name in REPORTED]
@@ -156,19 +159,22 @@ class PreparedStep:
         """Copy targets that are plainly right into the call; say whether they were."""
         if type(y) is not np.ndarray or (place := self.shapes.get(y.shape)) is None:
             return False
-        if self.target == "classes":
-            if y.dtype.kind not in "iu" or not _within(y, self.outputs - 1):
+        if self.output.target == "classes":
+            if y.dtype.kind not in "iu" or not _within(y, (0, self.outputs - 1)):
                 return False
             place[...] = y
             return True
-        return copied(y, place) and (self.target == "numbers" or _within(y, 1))
+        if self.output.groups and (y.dtype.kind not in "iu" or (y < 0).any() or (y >= self.output.groups).any()):
+            return False
+        return copied(y, place) and (self.output.target_range == EVERYTHING or _within(y, self.output.target_range))
 
 
-def _within(y: Array, largest: int) -> bool:
-    """Return whether all of some finite numbers are from 0 to the largest."""
+def _within(y: Array, range: tuple[float, float]) -> bool:
+    """Return whether all of some finite numbers are in a range, limits included."""
+    low, high = range
     if y.size == 1:
-        return bool(0 <= y.item() <= largest)
+        return bool(low <= y.item() <= high)
     if y.size > SHORT:
-        return bool(y.min() >= 0 and y.max() <= largest)
+        return bool(y.min() >= low and y.max() <= high)
     numbers = y.ravel().tolist()
-    return bool(min(numbers) >= 0 and max(numbers) <= largest)
+    return bool(min(numbers) >= low and max(numbers) <= high)
