@@ -107,6 +107,23 @@ def test_no_hidden_layer_and_a_single_output(output, penalty, scattered, targets
     assert check.max_relative_error < 1e-7
 
 
+@pytest.mark.parametrize(
+    ("output", "raw"),
+    [
+        (lw.Huber(0.3), 2), (lw.Quantile([0.1, 0.5, 0.9]), 6), (lw.Softmax(0.2), 3), (lw.Sigmoid(0.2), 2),
+        (lw.SoftmaxGroups([3, 2]), 5), (lw.Output.own(lambda s, f, y: s.log1p((f - y) ** 2)), 2),
+        (lw.Output.own(lambda s, f, y: s.abs(f - y) ** 3, "sigmoid"), 2),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_outputs_with_settings(output, raw, scattered, targets):
+    net = Network(3, [Layer(4, "tanh", 0.3, True)], raw, output=output)
+    X, y = np.random.default_rng(1).normal(size=(6, 3)), targets(net, 6)
+    check = lw.check_gradient(net, scattered(net), X, y, lw.L2(0.1), [1, 2, 0, 1, 5, 1], "train")
+    assert check.skipped == ()
+    assert check.max_relative_error < 1e-6
+
+
 @pytest.mark.parametrize("hidden", list(HIDDEN))
 def test_batch_normalisation_in_prediction(hidden, scattered, targets):
     net = Network(3, [Layer(3, HIDDEN[hidden], 0.5, True)], 2)

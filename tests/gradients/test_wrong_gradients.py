@@ -100,6 +100,20 @@ def test_parameters_on_a_kink_are_named(hidden):
     assert check.max_relative_error < 1e-7
 
 
+@pytest.mark.parametrize(
+    ("output", "at"), [("absolute", 0.0), (lw.Huber(0.5), 0.5), (lw.Quantile([0.3]), 0.0)], ids=str
+)
+def test_kinks_of_a_loss(output, at):
+    net = Network(1, [], 1, output=output)
+    theta = net.initialize()
+    theta.W[1][...], theta.b[1][...] = 1.5, 0.25
+    check = lw.check_gradient(net, theta, [[2.0], [1.0]], [3.25 - at, 9.0])
+    assert check.skipped == (0, 1)
+    nearby = lw.check_gradient(net, theta, [[2.0], [1.0]], [3.25 - at + 1e-6, 9.0])
+    assert nearby.skipped == ()
+    assert nearby.max_relative_error < 1e-6
+
+
 def test_kinks_of_a_penalty(scattered, targets):
     net = Network(3, [2], 3, hidden="tanh")
     theta, y = scattered(net), targets(net, 6)

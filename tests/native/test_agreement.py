@@ -114,6 +114,39 @@ def agree(fit_on, arrays_of, difference):
     return check
 
 
+OUTPUTS = {
+    "softmax": ("softmax", 5), "sigmoid": ("sigmoid", 3), "identity": ("identity", 3), "absolute": ("absolute", 3),
+    "huber": (lw.Huber(0.3), 3), "poisson": ("poisson", 3), "one count": ("poisson", 1), "gaussian": ("gaussian", 6),
+    "one gaussian": ("gaussian", 2), "quantiles": (lw.Quantile([0.05, 0.5, 0.6, 0.95]), 12),
+    "one quantile": (lw.Quantile([0.3]), 1), "99 quantiles": (lw.Quantile(np.arange(1, 100) / 100), 99),
+    "smoothed softmax": (lw.Softmax(0.1), 40), "smoothed sigmoid": (lw.Sigmoid(0.1), 3),
+    "groups": (lw.SoftmaxGroups([3, 2, 40]), 45), "one group": (lw.SoftmaxGroups([2]), 2),
+    "own": (lw.Output.own(lambda s, f, y: s.log1p((f - y) ** 2)), 3),
+    "own of exp": (lw.Output.own(lambda s, f, y: (f - y) ** 2 / (1 + f), "exp"), 3),
+    "own of tanh": (lw.Output.own(lambda s, f, y: s.abs(f - y), "tanh"), 3),
+    "a line": (lw.Output.own(lambda s, f, y: 2 * f, "softplus"), 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("n", [1, 3, 40])
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_every_output(name, n, engines, scattered, targets):
+    output, raw = OUTPUTS[name]
+    net = Network(6, [9], raw, hidden="tanh", output=output)
+    theta, y = scattered(net), targets(net, n)
+    given = {f"{s.name}^({s.k})": getattr(theta, s.name)[s.k] for s in net.segments}
+    given |= {
+        "h^(0)": np.random.default_rng(n).normal(size=(n, 6)),
+        "rate": 0.1,
+        "w": np.linspace(0.5, 1.5, n)[:, None],
+    }
+    given["y"] = y if net.output.target == "classes" else y.astype(float)
+    tolerance = {"float32": 2e-5, "float64": 1e-13}[engines.dtype.name]
+    for program in ("train_step", "loss_and_gradient", "evaluate", "predict"):
+        for weighted in (False, True):
+            engines.agree(net.program(program, weighted=weighted), given, tolerance)
+
+
 def test_every_two_choices_meet():
     assert 96 <= len(CASES) <= 130
     met = {frozenset(pair) for case in CASES for pair in itertools.combinations(case.items(), 2)}

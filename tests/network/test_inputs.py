@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import layerwise as lw
 from layerwise.errors import InputError, SpecificationError
 from layerwise.network import Network, inputs
 from layerwise.network.inputs import check_inputs, check_targets, check_weights
@@ -161,6 +162,35 @@ def test_labels_outside_0_to_1(value, refuses):
     with refuses(InputError, "y:", "values from 0 to 1", f"got {value} in row 1", "0 for no and 1 for yes"):
         check_targets(y, LABELS, 3)
     assert check_targets(y, NUMBERS, 3) is y
+
+
+def test_counts_below_zero(refuses):
+    net = Network(3, [4], 2, output="poisson")
+    y = np.array([[0, 1], [3, 2], [5, -2]])
+    with refuses(InputError, "y:", "values of at least 0 for poisson", "got -2 in row 2, column 1"):
+        check_targets(y, net, 3)
+    assert check_targets(abs(y), net, 3).tolist() == [[0, 1], [3, 2], [5, 2]]
+
+
+@pytest.mark.parametrize("output", ["gaussian", lw.Quantile([0.25, 0.75])])
+def test_targets_have_columns_of_their_own(output, refuses):
+    net, y = Network(3, [4], 4, output=output), np.zeros((3, 2))
+    assert check_targets(y, net, 3) is y
+    with refuses(InputError, "y:", f"shape (3, 2) for {net.output.name}", "(3, 4)", "2 targets a row"):
+        check_targets(np.zeros((3, 4)), net, 3)
+    assert check_targets([1, 2, 3], Network(3, [4], 2, output=output), 3).shape == (3, 1)
+
+
+def test_several_classes(refuses):
+    net, y = Network(3, [4], 5, output=lw.SoftmaxGroups([3, 2])), np.array([[0, 1], [2, 0], [1, 1]])
+    assert check_targets(y, net, 3) is y
+    with refuses(InputError, "y:", "shape (3, 2) for softmax_groups", "got (3,)", "a code for each group"):
+        check_targets([0, 1, 2], net, 3)
+    for wrong, pieces in ((2.5, "got 2.5 in row 1"), (3, "got 3.0 in row 1"), (-1, "got -1.0 in row 1")):
+        with refuses(InputError, "y, column 0:", "class codes 0 to 2", pieces):
+            check_targets(y + np.array([[0, 0], [wrong - 2, 0], [0, 0]]) * 1.0, net, 3)
+    with refuses(InputError, "y, column 1:", "class codes 0 to 1", "got 2 in row 0"):
+        check_targets(y + [0, 1], net, 3)
 
 
 def test_weights():

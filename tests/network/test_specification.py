@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import layerwise as lw
 from layerwise.errors import SpecificationError
 from layerwise.network import Layer, Network
 
@@ -37,6 +38,28 @@ def test_no_hidden_layer():
     assert (net.L, net.sizes, net.n_parameters) == (0, (3, 2), 8)
     assert names(net) == ["W1", "b1"]
     assert Network(3, layers=(), outputs=2) == net
+
+
+@pytest.mark.parametrize(
+    ("output", "outputs", "targets"),
+    [("softmax", 3, 1), ("sigmoid", 3, 3), ("identity", 3, 3), ("gaussian", 6, 3), (lw.Quantile([0.1, 0.5, 0.9]), 6, 2),
+     (lw.SoftmaxGroups([3, 2]), 5, 2)],
+)  # fmt: skip
+def test_raw_columns_and_target_columns(output, outputs, targets):
+    net = Network(3, [4], outputs, output=output)
+    assert (net.outputs, net.targets) == (outputs, targets)
+    theta = net.initialize(0)
+    assert theta.W[2].shape == (outputs, 4)
+    assert net.predict(theta, np.zeros((2, 3))).shape == (2, outputs)
+
+
+@pytest.mark.parametrize(
+    ("output", "outputs", "words"),
+    [("gaussian", 3, "a multiple of 2 outputs for gaussian"), (lw.Quantile([0.1, 0.5, 0.9]), 4, "a multiple of 3"),
+     (lw.SoftmaxGroups([3, 2]), 4, "5 outputs")],
+)  # fmt: skip
+def test_raw_columns_that_make_no_targets(output, outputs, words, refused):
+    refused(lambda: Network(3, [4], outputs, output=output), "outputs", words, str(outputs))
 
 
 def test_canonical_order():

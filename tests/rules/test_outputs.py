@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 import warnings
 
 import mpmath
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from scipy import special
 
+from layerwise.errors import SpecificationError
 from layerwise.ops import NumpyOps
 from layerwise.rules.outputs import TABLE, Huber, Output, Quantile, Sigmoid, Softmax, SoftmaxGroups, output
 
@@ -299,6 +301,52 @@ def test_scores_of_sigmoid_count_labels():
 def test_scores_of_identity_are_squared_errors():
     a, y = np.array([[1.0, 2.0], [0.0, 0.0]]), np.array([[0.0, 4.0], [0.0, 0.0]])
     np.testing.assert_array_equal(output("identity").scores(OPS, a, y), [[5], [0]])
+
+
+@pytest.mark.parametrize("name", ["absolute", "huber", "poisson", "gaussian"])
+def test_scores_of_numbers_are_squared_errors_of_f(rows, name):
+    o = output(name)
+    a = rows(5, columns(o, 2))
+    y = targets(o, 5, a.shape[1])
+    point = o.by_target(o.forward(OPS, a))[:, :, 0]
+    np.testing.assert_allclose(o.scores(OPS, a, y)[:, 0], ((point - y) ** 2).sum(axis=1), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("levels", "nearest"), [([0.1, 0.45, 0.9], 1), ([0.4, 0.6], 0), ([0.05, 0.1], 1), ([0.9], 0)])
+def test_scores_of_quantiles_are_those_of_the_level_nearest_to_the_median(rows, levels, nearest):
+    o, a, y = Quantile(levels), rows(5, 2 * len(levels)), rows(5, 2, seed=1)
+    squares = ((o.by_target(a)[:, :, nearest] - y) ** 2).sum(axis=1)
+    np.testing.assert_allclose(o.scores(OPS, a, y)[:, 0], squares, rtol=1e-14)
+
+
+def test_scores_of_groups_are_the_share_of_right_answers():
+    o, y = SoftmaxGroups([3, 2]), np.array([[0.0, 1.0]] * 4)
+    a = np.array([[2, 1, 0, 0, 1], [2, 1, 0, 1, 0], [0, 1, 0, 1, 0], [1, 1, 0, 1, 1]], float)
+    np.testing.assert_array_equal(o.scores(OPS, a, y), [[1], [0.5], [0], [0.5]])
+
+
+# --- columns and copies -----------------------------------------------------------------------------------------------
+
+
+@OUTPUTS
+def test_columns_by_target(rows, o):
+    f = rows(5, columns(o, 3))
+    if "classes" in o.target:
+        with pytest.raises(SpecificationError, match="by_target"):
+            o.by_target(f)
+        return
+    q = o.columns_per_target
+    named = o.by_target(f)
+    assert named.shape == (5, 3, q)
+    for t, k in np.ndindex(3, q):
+        np.testing.assert_array_equal(named[:, t, k], f[:, k * 3 + t])
+
+
+@OUTPUTS
+def test_it_survives_pickling_and_equals_itself(o):
+    again = pickle.loads(pickle.dumps(o))
+    assert again == o
+    assert hash(again) == hash(o)
 
 
 # --- choosing one -----------------------------------------------------------------------------------------------------

@@ -102,3 +102,55 @@ def test_expressions_of_another_form(folder, refuses, part, changes):
     path.write_text(json.dumps(document))
     with refuses("expected"):
         load(folder)
+
+
+OWN = {"inputs": ["f", "y"], "steps": [["input", "f"], ["input", "y"], ["subtract", 0, 1]], "outputs": [2]}
+MADE = {"maker": "own", "loss": OWN, "link": "exp", "name": "mine"}
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {},
+        {"maker": CALL},
+        {"maker": ["huber"]},
+        {"maker": "huber", "delta": -1},
+        {"maker": "huber", "delta": "1"},
+        {"maker": "huber", "delta": float("inf")},
+        {"maker": "huber", "delta": 1.0, "loss": OWN},
+        {"maker": "quantile"},
+        {"maker": "quantile", "levels": 3},
+        {"maker": "quantile", "levels": "0.5"},
+        {"maker": "quantile", "levels": []},
+        {"maker": "quantile", "levels": [0.5, 0.1]},
+        {"maker": "quantile", "levels": [0.0, 1.5]},
+        {"maker": "quantile", "levels": [0.1, 0.2, 0.3, 0.4]},  # which do not fit the outputs
+        {"maker": "softmax", "smoothing": 1.0},
+        {"maker": "sigmoid", "smoothing": True},
+        {"maker": "softmax_groups", "sizes": [1, 1]},
+        {"maker": "softmax_groups", "sizes": [10**400]},
+        {"maker": "softmax_groups", "sizes": {"2": 2}},
+        MADE | {"loss": CALL},
+        MADE | {"loss": None},
+        MADE | {"loss": OWN | {"steps": [["input", "f"], ["input", "y"], [CALL, 0, 1]]}},
+        MADE | {"loss": OWN | {"inputs": ["f"], "steps": [["input", "f"]], "outputs": [0]}},
+        MADE | {"loss": OWN | {"outputs": [0, 1]}},
+        MADE | {"link": CALL},
+        MADE | {"link": ["exp"]},
+        MADE | {"name": 3},
+        ["maker", "huber"],
+        CALL,
+        None,
+        3,
+    ],
+    ids=str,
+)
+def test_hostile_output(folder, tmp_path, monkeypatch, refuses, output):
+    monkeypatch.chdir(tmp_path)
+    path = folder / "model.json"
+    document = json.loads(path.read_text())
+    document["network"]["output"] = output
+    path.write_text(json.dumps(document))
+    with refuses("expected"):
+        load(folder)
+    assert not Path("ran").exists()

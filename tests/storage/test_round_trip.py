@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import layerwise as lw
 from layerwise.data import Preparation, TargetCoding
 from layerwise.errors import InputError
 from layerwise.network import Layer, Network
@@ -36,6 +37,17 @@ NETWORKS = {
         3, [Layer(4, activations.Activation.own(lambda s, a: a * a, "relu"))], 2
     ),
     "constant weights": Network(3, [4], 2, initialisation=0.25),
+    "absolute": Network(2, [4], 2, output="absolute"),
+    "huber": Network(2, [4], 2, output="huber"),
+    "huber with a setting": Network(2, [4], 2, output=lw.Huber(0.1)),
+    "poisson": Network(2, [4], 2, output="poisson"),
+    "gaussian": Network(2, [4], 4, output="gaussian"),
+    "quantiles": Network(2, [4], 6, output=lw.Quantile([0.1, 0.5, 0.9])),
+    "smoothed softmax": Network(2, [4], 3, output=lw.Softmax(0.1)),
+    "smoothed sigmoid": Network(2, [4], 3, output=lw.Sigmoid(0.3)),
+    "several classes": Network(2, [4], 5, output=lw.SoftmaxGroups([3, 2])),
+    "own loss": Network(2, [4], 2, output=lw.Output.own(lambda s, f, y: s.log1p((f - y) ** 2), "exp", "mine")),
+    "own loss by another's name": Network(2, [4], 2, output=lw.Output.own(lambda s, f, y: f - y, name="huber")),
     "own initialisation": Network(3, [4], 2, initialisation=Initialisation("mine", "normal", 0.5, "mean")),
 }
 

@@ -24,6 +24,12 @@ def sample() -> Sample:
         f = np.tanh(X @ np.random.default_rng(99).normal(size=(net.inputs, net.outputs)) * 2)
         if net.output.target == "classes":
             return X, f.argmax(axis=1)
+        if net.output.target == "several classes":
+            parts = np.split(f, np.cumsum(net.output.groups)[:-1], axis=1)
+            return X, np.stack([part.argmax(axis=1) for part in parts], axis=1)
+        f = f[:, : net.targets]
+        if net.output.target == "numbers" and net.output.target_range[0] == 0:
+            return X, np.floor(4 * np.abs(f))
         return X, (f > 0).astype(float) if net.output.target == "labels" else f
 
     return draw

@@ -24,6 +24,10 @@ NETWORKS = {
     "one label": Network(4, [6], 1, output="sigmoid"),
     "numbers": Network(4, [6], 2, output="identity"),
     "one number": Network(4, [6], 1, output="identity"),
+    "counts": Network(4, [6], 2, output="poisson"),
+    "mean and variance": Network(4, [6], 2, output="gaussian"),
+    "quantiles": Network(4, [6], 6, output=lw.Quantile([0.1, 0.5, 0.9])),
+    "several classes": Network(4, [6], 5, output=lw.SoftmaxGroups([3, 2])),
     "none hidden": Network(4, [], 3),
     "dropout": Network(4, [Layer(6, "relu", 0.5), Layer(5, "mish", 0.25)], 3),
     "all stages": Network(4, [Layer(6, "relu", 0.5, True), Layer(5, "mish", 0.25)], 3),
@@ -125,7 +129,7 @@ def test_inputs_and_targets_of_any_type(kind, which, pair):
     assert same(state, other)
 
 
-@pytest.mark.parametrize("which", ["one label", "one number"])
+@pytest.mark.parametrize("which", ["one label", "one number", "mean and variance"])
 @pytest.mark.parametrize("n", [1, 3])
 def test_a_single_column_of_targets_in_either_shape(which, n, pair):
     state, other, X, y = pair(NETWORKS[which])
@@ -143,6 +147,24 @@ def test_many_targets_and_targets_at_their_ends(pair):
     for worst in (1.0001, -0.0001):
         with pytest.raises(InputError, match="y: expected values from 0 to 1 for sigmoid"):
             state.step(X[:1], np.where(np.arange(100) == 7, worst, 0.5)[None, :])
+    assert same(state, other)
+
+
+def test_targets_that_the_loss_is_not_made_for(pair):
+    state, other, X, y = pair(NETWORKS["counts"])
+    go_on(state, other, X, y, 1, 4)
+    with pytest.raises(InputError, match=r"y: expected values of at least 0 for poisson, got -1.0 in row 0, column 1;"):
+        state.step(X[:1], np.array([[0.0, -1.0]]))
+    assert same(state, other)
+
+
+@pytest.mark.parametrize("wrong", [[3, 0], [0, 2], [-1, 0], [0, 0.5]])
+def test_codes_that_a_group_does_not_have(wrong, pair):
+    state, other, X, y = pair(NETWORKS["several classes"])
+    go_on(state, other, X, y, 1, 4)
+    with pytest.raises(InputError, match=r"y, column [01]: expected class codes 0 to [12], got .* in row 0;"):
+        state.step(X[:1], np.array([wrong]))
+    assert equal(state.step(X[:1], y[:1] * 1.0), generally(other, X[:1], y[:1]))  # codes may be whole floats
     assert same(state, other)
 
 

@@ -74,6 +74,12 @@ class Output:
     maker: str = ""
     settings: tuple[tuple[str, Any], ...] = ()
 
+    def __repr__(self) -> str:
+        """Name it, its loss and its settings; rules and formulas would fill pages."""
+        shown = [repr(self.name), repr(self.loss)]
+        shown += [f"{key}={value!r}" for key, value in self.settings if not isinstance(value, Expression)]
+        return f"Output({', '.join(shown)})"
+
     @classmethod
     def own(cls, loss: Expression | Callable[..., Any], link: str = "identity", name: str = "own") -> Output:
         """Make an output of one formula of f and y, elementwise and summed over columns; its gradients follow from it.
