@@ -21,8 +21,9 @@ import numpy.typing as npt
 from ..errors import check_number
 from ..network import Network, Parameters
 from ..ops import Expression, Operand, Vocabulary
-from ..rules.outputs import Output, sigmoid_forward, softmax_forward, squared_losses
+from ..rules.outputs import Output, squared_losses
 from ..rules.outputs import output as output_named
+from ..rules.outputs.classes import sigmoid_forward, softmax_forward
 from ..rules.updates import SGD, Adam, Update
 
 Array = npt.NDArray[Any]
