@@ -23,6 +23,7 @@ REFUSED = [
     ("--l2 nan", ["--l2", "got nan"]),
     ("--l1 -0.5", ["--l1", "at least 0", "got -0.5"]),
     ("--l1 inf", ["--l1", "got inf"]),
+    ("--clip-norm 0", ["--clip-norm", "above 0", "got 0"]),
     ("--dropout 1", ["--dropout", "at least 0 and below 1", "got 1.0"]),
     ("--dropout -0.1", ["--dropout", "got -0.1"]),
     ("--hidden none --dropout 2", ["--dropout", "got 2.0"]),

@@ -149,6 +149,20 @@ def test_the_penalty_is_of_the_weights_that_the_step_starts_from(trained, l2, l1
     assert history("penalty") == [pytest.approx(wanted, rel=1e-12)]
 
 
+def test_clip_norm(trained):
+    def movement(*arguments: object) -> float:
+        trained("iris", "--update", "sgd", "--rate", 0.5, "--batch-size", "all", "--epochs", 1, *arguments)
+        before = load("m").network.initialize(seed=0).vector
+        return float(np.linalg.norm(load("m").parameters.vector - before))
+
+    free = movement()
+    assert free == pytest.approx(0.5 * history("gradient_norm")[0], rel=1e-5)
+    assert free > 0.05
+    assert movement("--clip-norm", 0.01) == pytest.approx(0.005, rel=1e-4)
+    assert history("gradient_norm")[0] == pytest.approx(2 * free, rel=1e-5)  # the norm before
+    assert description()["options"]["clip_norm"] == 0.01
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dtype(trained, dtype):
     answer = trained("iris", "--dtype", dtype, "--epochs", 2)

@@ -180,8 +180,8 @@ def test_help_of_train_names_every_option(run):
     assert (answer.code, answer.err) == (0, "")
     for option in (
         "target", "test", "validation", "group", "time", "hidden", "activation", "output", "dropout", "batch-norm",
-        "update", "rate", "momentum", "schedule", "l2", "l1", "batch-size", "epochs", "patience", "dtype", "seed",
-        "out", "overwrite", "quiet", "json",
+        "update", "rate", "momentum", "schedule", "l2", "l1", "clip-norm", "batch-size", "epochs", "patience", "dtype",
+        "seed", "out", "overwrite", "quiet", "json",
     ):  # fmt: skip
         assert f"--{option} " in answer.out
     for piece in ("DATA", "digits, iris, wine, breast-cancer", "layerwise train digits", "Ctrl-C"):

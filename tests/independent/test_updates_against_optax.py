@@ -7,6 +7,7 @@ import numpy as np
 import optax
 import pytest
 
+import layerwise as lw
 from layerwise.ops import NumpyOps
 from layerwise.rules.updates import SGD, TABLE, Adagrad, Adam, AdamW, RMSProp, apply_update
 
@@ -56,3 +57,25 @@ def test_biases_do_not_decay():
     )
     change, _ = peer.update(jnp.asarray(grad), peer.init(jnp.asarray(theta)), jnp.asarray(theta))
     np.testing.assert_allclose(moved, theta + np.asarray(change), rtol=1e-12)
+
+
+@pytest.mark.parametrize("limit", [0.05, 1.0, 100.0])
+@pytest.mark.parametrize(
+    ("rule", "peer"), [(SGD(0.05, momentum=0.9), optax.sgd(0.05, momentum=0.9)), (Adam(), optax.adam(0.001))]
+)
+def test_clipping(rule, peer, limit):
+    """Twenty steps of training, with the gradients of our trace given to optax."""
+    net = lw.Network(4, [6, 5], 3, hidden="tanh")
+    generator = np.random.default_rng(0)
+    X, y = 3 * generator.normal(size=(30, 4)), generator.integers(0, 3, 30)
+    state = lw.start(net, update=rule, dtype="float64", clip_norm=limit, penalty=lw.L2(0.1))
+    chain = optax.chain(optax.clip_by_global_norm(limit), peer)
+    theta = jnp.asarray(state.parameters.vector)
+    memory = chain.init({"theta": theta})
+    for first in range(20):
+        rows = slice(first, first + 10)
+        gradient = net.trace(state.parameters, X[rows], y[rows], penalty=lw.L2(0.1)).gradient
+        change, memory = chain.update({"theta": jnp.asarray(gradient)}, memory)
+        theta = optax.apply_updates({"theta": theta}, change)["theta"]
+        state.step(X[rows], y[rows])
+        np.testing.assert_allclose(state.parameters.vector, theta, rtol=1e-10, atol=1e-12)

@@ -49,6 +49,7 @@ CHOICES = {
         "coslog4": "coslog4",
     },
     "dropout": {"keeps": 0.0, "drops": 0.3},
+    "clipped": {"free": None, "clipped": 0.3},
     "normalised": {"plain": False, "normalised": True},
     "weights": {"alike": None, "weighted": "some"},
     "dtype": {name: name for name in BOUNDS},
@@ -167,6 +168,7 @@ def test_training(case, agree):
     agree(
         net, *data(net, n), update=chosen["update"], batch_size=chosen["batch"], epochs=epochs, seed=3,
         penalty=chosen["penalty"], schedule=chosen["schedule"], weights=weights, dtype=chosen["dtype"],
+        clip_norm=chosen["clipped"],
     )  # fmt: skip
 
 

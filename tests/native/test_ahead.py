@@ -18,15 +18,15 @@ UPDATES = {"SGD": lw.SGD(0.01), "momentum": lw.SGD(0.01, momentum=0.9), "Adam": 
 SIZES = (1, 1, 1, 3, 1, 1, 9, 1, 1, 1)
 
 
-def trained(engines, net, update, pieces, dtype=None, X=None, order=None):
+def trained(engines, net, update, pieces, dtype=None, X=None, order=None, clip_norm=None):
     """The vectors and sums after the batches, run in pieces of so many."""
     dtype = engines.dtype if dtype is None else dtype
-    program = record(net, Setting("train_step", update, lw.L2(1e-3)))
+    program = record(net, Setting("train_step", update, lw.L2(1e-3), clips=clip_norm is not None))
     generator = np.random.default_rng(net.inputs)
     n = sum(SIZES)
     X = generator.normal(size=(n, net.inputs)).astype(dtype) if X is None else X
     source = Source(X, generator.integers(0, net.outputs, n))
-    state = start(net, update=update, penalty=lw.L2(1e-3), dtype=dtype)
+    state = start(net, update=update, penalty=lw.L2(1e-3), dtype=dtype, clip_norm=clip_norm)
     vectors = vectors_of(state.parameters) | state.update_state
     ends = np.cumsum(SIZES)
     bounds = np.stack([ends - SIZES, ends], axis=1)
@@ -56,6 +56,20 @@ def test_bits_do_not_depend_on_how_an_epoch_is_cut(engines, inputs, update):
             for name, value in means[0][1].items():
                 parts = sum(count * part[name] for count, part in means_alone)
                 assert value == pytest.approx(parts / rows, rel=1e-12), name
+
+
+@pytest.mark.parametrize("inputs", [256, 271])
+def test_a_limit_of_the_gradient_keeps_the_next_row_waiting(engines, inputs, monkeypatch):
+    """W is not updated before the norm is known: the bits are those of batches that stand alone, on any threads."""
+    net = lw.Network(inputs, [37], 3, dropout=0.2)
+    alone, _ = trained(engines, net, lw.SGD(0.1, momentum=0.5), 1, clip_norm=0.5)
+    for threads in ("1", "3"):
+        monkeypatch.setenv("LAYERWISE_THREADS", threads)
+        vectors, _ = trained(engines, net, lw.SGD(0.1, momentum=0.5), len(SIZES), clip_norm=0.5)
+        for name in alone:
+            assert vectors[name].tobytes() == alone[name].tobytes(), (name, threads)
+    free, _ = trained(engines, net, lw.SGD(0.1, momentum=0.5), 1)
+    assert np.abs(free["theta"] - alone["theta"]).max() > 1e-3
 
 
 @pytest.mark.parametrize("threads", ["1", "2", "3"])

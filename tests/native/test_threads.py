@@ -24,6 +24,9 @@ TRAININGS = {
         Network(40, [256, 256], 2, dropout=0.2, batch_norm=True), 530,
         {"update": lw.Adam(0.003), "batch_size": 256, "penalty": lw.L2(1e-4)},
     ),
+    "300-513-7, clipped": (
+        Network(300, [513], 7, dropout=0.2), 200, {"update": lw.SGD(0.5), "batch_size": 40, "clip_norm": 0.5},
+    ),
     "300-513-7": (Network(300, [513], 7, hidden="gelu", output="identity"), 1001, {"batch_size": "all"}),
 }  # fmt: skip
 

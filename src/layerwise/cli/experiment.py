@@ -56,6 +56,7 @@ class Options:
     schedule: str
     l2: float
     l1: float
+    clip_norm: float | None
     dropout: float
     batch_norm: bool
     batch_size: str
@@ -144,6 +145,8 @@ def check_options(options: Options) -> None:
     check_number("--dropout", options.dropout, at_least=0, below=1)
     check_number("--l2", options.l2, at_least=0)
     check_number("--l1", options.l1, at_least=0)
+    if options.clip_norm is not None:
+        check_number("--clip-norm", options.clip_norm, above=0)
     activation_named(options.activation)
     _wanted(options)
     update_of(options)
@@ -159,7 +162,7 @@ def run(
     watch = "validation" in X
     return fit(
         experiment.net, X["train"], y["train"], update=update_of(options), epochs=options.epochs,
-        batch_size=batch_size_of(options, len(X["train"])), penalty=_penalty(options),
+        batch_size=batch_size_of(options, len(X["train"])), penalty=_penalty(options), clip_norm=options.clip_norm,
         validation=(X["validation"], y["validation"]) if watch else None, seed=options.seed, schedule=options.schedule,
         dtype=options.dtype, patience=options.patience if watch and options.patience else None,
         restore_best=watch and options.patience > 0, callbacks=[callback], progress=progress,

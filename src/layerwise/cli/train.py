@@ -73,6 +73,8 @@ def train(
         help="constant, step, inverse-time, cosine or coslog4.", rich_help_panel=RULES)] = "constant",
     l2: Annotated[float, typer.Option(help="Strength of the penalty sum W^2.", rich_help_panel=RULES)] = 1e-4,
     l1: Annotated[float, typer.Option(help="Strength of the penalty sum |W|.", rich_help_panel=RULES)] = 0.0,
+    clip_norm: Annotated[float | None, typer.Option(
+        help="Shorten the gradient to this norm where it is longer.", rich_help_panel=RULES)] = None,
     batch_size: Annotated[str, typer.Option(
         help="Rows of an update: a number, all, or auto (16 to 256 by the number of rows).",
         rich_help_panel=RULES)] = "auto",
@@ -107,8 +109,8 @@ def train(
     options = Options(
         data=data, target=target, test=test, validation=validation, group=group, time=time, hidden=hidden,
         activation=activation, output=output, update=update, rate=rate, momentum=momentum, schedule=schedule, l2=l2,
-        l1=l1, dropout=dropout, batch_norm=batch_norm, batch_size=batch_size, epochs=epochs, patience=patience,
-        dtype=dtype, seed=seed,  # type: ignore[arg-type]  # checked with the other options
+        l1=l1, clip_norm=clip_norm, dropout=dropout, batch_norm=batch_norm, batch_size=batch_size, epochs=epochs,
+        patience=patience, dtype=dtype, seed=seed,  # type: ignore[arg-type]  # checked with the other options
     )  # fmt: skip
     console = Console(stderr=True)
     if out is not None:
@@ -182,6 +184,7 @@ def _settings(experiment: Experiment, options: Options) -> str:
     parts += [f"{options.schedule} rate"] if options.schedule != "constant" else []
     parts += [f"L2 {options.l2:g}"] if options.l2 else []
     parts += [f"L1 {options.l1:g}"] if options.l1 else []
+    parts += [f"gradients of norm {options.clip_norm:g} at most"] if options.clip_norm is not None else []
     parts += [f"dropout {options.dropout:g}"] if options.dropout and experiment.net.layers else []
     parts += ["batch normalisation"] if options.batch_norm and experiment.net.layers else []
     parts += [f"at most {_epochs(options.epochs)}"]

@@ -34,7 +34,7 @@ PROGRAMS: Final = ("train_step", "loss_and_gradient", "update", "evaluate", "pre
 VALUES: Final = ("a", "z", "h", "mask")
 GRADIENTS: Final = ("a", "z", "h", "W", "b", "gamma", "beta")
 #: Names of buffers that scalars of an update must not take.
-TAKEN: Final = ("y", "w", "rows", "key")
+TAKEN: Final = ("y", "w", "rows", "key", "clip_norm")
 Mode = Literal["train", "predict"]
 Array = npt.NDArray[Any]
 
@@ -53,6 +53,8 @@ class Setting:
         Whether examples have weights.
     mode : "train" or "predict"
         Whether there are masks and batch moments in "loss_and_gradient" and "per_example_gradients".
+    clips : bool
+        Whether "train_step" limits the norm of the gradient.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Setting:
     penalty: Penalty = field(default_factory=Penalty)
     weighted: bool = False
     mode: Mode = "train"
+    clips: bool = False
 
     @property
     def key(self) -> Hashable:
@@ -72,7 +75,7 @@ class Setting:
         if self.name == "update":
             return self.name, update
         terms = tuple((term.name, term.omega, term.slope) for term in self.penalty.terms)
-        return self.name, self.weighted, self.mode, terms, update if self.name == "train_step" else None
+        return self.name, self.weighted, self.mode, terms, (update, self.clips) if self.name == "train_step" else None
 
 
 @dataclass
@@ -182,9 +185,10 @@ def layered(name: str, k: int) -> str:
 def _train_step(recorder: Recorder, net: Network, setting: Setting) -> dict[str, Any]:
     theta, batch, strengths = _training_batch(recorder, net, setting)
     memory, scalars = _update_buffers(recorder, net, setting.update)
+    clip_norm = recorder.buffer("clip_norm", (), "scalar") if setting.clips else None
     computed, norm = train_step(
-        recorder, net, theta, batch, setting.penalty, strengths, setting.update, memory, scalars
-    )  # fmt: skip
+        recorder, net, theta, batch, setting.penalty, strengths, setting.update, memory, scalars, clip_norm
+    )
     return _reported(recorder, computed) | {"gradient_norm": norm}
 
 

@@ -276,8 +276,9 @@ class Network:
         return trace(self, theta, X, y, penalty, weights, mode, key, weight_mean, rows)
 
     def program(
-        self, name: str, *, update: str | Update | None = None, penalty: Penalty | None = None, weighted: bool = False
-    ) -> Program:
+        self, name: str, *, update: str | Update | None = None, penalty: Penalty | None = None, weighted: bool = False,
+        clips: bool = False,
+    ) -> Program:  # fmt: skip
         """Record one of the rules that an engine runs; printed, it reads like the course's algorithm.
 
         Parameters
@@ -289,6 +290,8 @@ class Network:
         penalty : Penalty, optional
         weighted : bool
             Whether examples have weights.
+        clips : bool
+            Whether "train_step" limits the norm of the gradient; the limit is its scalar clip_norm.
 
         Returns
         -------
@@ -307,7 +310,7 @@ class Network:
         from .programs import Setting, record
 
         chosen = SGD() if update is None else as_update(update)
-        return record(self, Setting(name, chosen, as_penalty(penalty), weighted))
+        return record(self, Setting(name, chosen, as_penalty(penalty), weighted, clips=clips))
 
 
 _initialisation_named = initialisation

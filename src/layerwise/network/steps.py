@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..ops import Operand, Vocabulary, expression
+from ..rules.clipping import clip_factor, clipped
 from ..rules.penalties import Penalty, penalty_backward, penalty_forward
 from ..rules.updates import Update, apply_update
 from .propagation import Gradients, Training, Values, backward, forward
@@ -135,14 +136,26 @@ def gradient_norm(ops: Vocabulary, net: Network, gradients: Gradients) -> Operan
     return ops.map(_root, total)
 
 
+def clipped_gradients(ops: Vocabulary, net: Network, gradients: Gradients, norm: Operand, limit: Operand) -> Gradients:
+    """The gradients of theta, all multiplied by limit / norm if the norm exceeds the limit.  norm: (1,)"""
+    factor, shortened = clip_factor(ops, norm, limit), Gradients()
+    for segment in net.segments:
+        grad = getattr(gradients, segment.name)[segment.k]
+        getattr(shortened, segment.name)[segment.k] = clipped(ops, factor, grad)
+    return shortened
+
+
 def train_step(
     ops: Vocabulary, net: Network, theta: Any, batch: Batch, penalty: Penalty, strengths: Sequence[Any], update: Update,
-    memory: Mapping[str, Sequence[Operand]], scalars: Mapping[bool, Mapping[str, Any]],
+    memory: Mapping[str, Sequence[Operand]], scalars: Mapping[bool, Mapping[str, Any]], clip_norm: Operand = None,
 ) -> tuple[Computed, Operand]:  # fmt: skip
     """One update: theta <- theta + alpha Delta.  Returns what came before it and the norm of the gradient."""
     computed = loss_and_gradient(ops, net, theta, batch, penalty, strengths)
-    norm = gradient_norm(ops, net, computed.gradients)
-    update_step(ops, net, theta, computed.gradients, update, memory, scalars)
+    gradients = computed.gradients
+    norm = gradient_norm(ops, net, gradients)
+    if clip_norm is not None:  # the norm needs the whole gradient: then no engine can update W while it computes grad_W
+        gradients = clipped_gradients(ops, net, gradients, norm, clip_norm)
+    update_step(ops, net, theta, gradients, update, memory, scalars)
     return computed, norm
 
 

@@ -91,7 +91,7 @@ def fit(
     dtype: npt.DTypeLike = "float32", patience: int | None = None, monitor: Monitor = "loss",
     min_improvement: float = 0.0, restore_best: bool | None = None, callbacks: Callback | Sequence[Callback] = (),
     progress: Callback | None = None, shuffle: bool = True, order: Order | None = None,
-    exact_train_loss: bool = False, initial: Parameters | None = None,
+    exact_train_loss: bool = False, initial: Parameters | None = None, clip_norm: float | None = None,
 ) -> Model:  # fmt: skip
     """Train a network on arrays.
 
@@ -130,7 +130,7 @@ def fit(
         Called after every epoch; ``state.history[-1]`` is its record, ``state.stop()`` ends training.
     progress : callable (state) -> object, optional
         Called now and then within an epoch, at most ten times a second.
-    shuffle, order, exact_train_loss, initial
+    shuffle, order, exact_train_loss, initial, clip_norm
         See `start`. Schedules count epochs of all training rows, also where `order` leaves some out.
 
     Returns
@@ -166,6 +166,7 @@ def fit(
         net, data, update=update, batch_size=batch_size, epochs=epochs, penalty=penalty, seed=seed, weight_mean=mean,
         schedule=schedule, dtype=dtype, patience=patience, monitor=monitor, min_improvement=min_improvement,
         restore_best=restore_best, shuffle=shuffle, order=order, exact_train_loss=exact_train_loss, initial=initial,
+        clip_norm=clip_norm,
     )  # fmt: skip
     restore = restores_best(patience, restore_best)
     return train(state, data, epochs, restore, [callbacks] if callable(callbacks) else callbacks, progress)

@@ -31,7 +31,7 @@ def fit_many(
     dtype: npt.DTypeLike = "float32", patience: int | None = None, monitor: Monitor = "loss",
     min_improvement: float = 0.0, restore_best: bool | None = None, callbacks: Callback | Sequence[Callback] = (),
     progress: Callback | None = None, shuffle: bool = True, order: Order | None = None,
-    exact_train_loss: bool = False, initial: Parameters | None = None,
+    exact_train_loss: bool = False, initial: Parameters | None = None, clip_norm: float | None = None,
 ) -> list[Model]:  # fmt: skip
     """Train K independent networks at once, one on each thread; each is what `fit` alone would give, bit for bit.
 
@@ -53,7 +53,7 @@ def fit_many(
     validation_rows : sequence of int arrays, optional
         The rows of X that each network validates on, in place of `validation`.
     update, batch_size, epochs, penalty, validation, seed, weights, weight_mean, schedule, dtype, patience, monitor, \
-min_improvement, restore_best, shuffle, order, exact_train_loss, initial
+min_improvement, restore_best, shuffle, order, exact_train_loss, initial, clip_norm
         For all networks, as in `fit`. A fraction as `validation` is taken out of each network's rows by its seed.
     callbacks, progress
         As in `fit`, for every network: called in the thread that trains it, though never two at a time.
@@ -110,7 +110,8 @@ min_improvement, restore_best, shuffle, order, exact_train_loss, initial
 
     after_epoch = [alone(callback) for callback in ([callbacks] if callable(callbacks) else callbacks)]
     within_epoch = None if progress is None else alone(progress)
-    for setting in {s.key: s for m in members for s in _settings(m, examples.weights is not None)}.values():
+    weighted, clips = examples.weights is not None, clip_norm is not None
+    for setting in {s.key: s for m in members for s in _settings(m, weighted, clips)}.values():
         executable(net, setting, dtype)  # here and now, or every thread would do it
 
     def train(k: int, interrupted: Callable[[], bool]) -> Model:
@@ -120,7 +121,7 @@ min_improvement, restore_best, shuffle, order, exact_train_loss, initial
             net, data, update=m.update, batch_size=batch_size, epochs=epochs, penalty=m.penalty, seed=m.seed,
             weight_mean=mean, schedule=schedule, dtype=dtype, patience=patience, monitor=monitor,
             min_improvement=min_improvement, restore_best=restore_best, shuffle=shuffle, order=order,
-            exact_train_loss=exact_train_loss, initial=initial,
+            exact_train_loss=exact_train_loss, initial=initial, clip_norm=clip_norm,
         )  # fmt: skip
         model, _ = run_epochs(state, data, epochs, restore, after_epoch, within_epoch, interrupted)
         return model
@@ -128,5 +129,6 @@ min_improvement, restore_best, shuffle, order, exact_train_loss, initial
     return share_out(len(members), train)
 
 
-def _settings(member: Member, weighted: bool) -> list[Setting]:
-    return [Setting("train_step", member.update, member.penalty, weighted), Setting("evaluate", weighted=weighted)]
+def _settings(member: Member, weighted: bool, clips: bool) -> list[Setting]:
+    step = Setting("train_step", member.update, member.penalty, weighted, clips=clips)
+    return [step, Setting("evaluate", weighted=weighted)]

@@ -60,7 +60,7 @@ def scalar_table(
     else:
         steps = [update_scalars(settings.update, int(i), float(alpha)) for i, alpha in zip(t, rate, strict=True)]
         moving = {name: [step[name] for step in steps] for name in steps[0]}
-    constant = constant_scalars(net, settings.penalty)
+    constant = _constant(net, settings)
     table = np.empty((len(t), len(names)))
     for column, name in enumerate(names):
         table[:, column] = moving[name] if name in moving else constant[name]
@@ -74,9 +74,15 @@ def fewest_scalars(
     if isinstance(settings.schedule, Constant) and settings.update.takes_arrays:
         scalars = update_scalars(settings.update, SOME_STEPS, settings.update.rate)
         if not any(isinstance(value, np.ndarray) for value in scalars.values()):
-            scalars |= constant_scalars(net, settings.penalty)
+            scalars |= _constant(net, settings)
             return np.array([[scalars[name] for name in names]], np.float64)
     return scalar_table(net, settings, names, first_step, count, memory_since)
+
+
+def _constant(net: Network, settings: Settings) -> dict[str, float]:
+    """Return the scalars that all steps have alike, by name."""
+    constant = constant_scalars(net, settings.penalty)
+    return constant if settings.clip_norm is None else constant | {"clip_norm": settings.clip_norm}
 
 
 def with_penalty_factors(table: Array, names: Sequence[str], penalty: Penalty, factors: Array) -> Array:

@@ -35,6 +35,7 @@ class Settings:
     order: Order | None
     weight_mean: float | Literal["as given"] | None
     exact_train_loss: bool
+    clip_norm: float | None
 
 
 def check_batch_size(batch_size: Any) -> None:

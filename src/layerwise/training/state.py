@@ -124,8 +124,9 @@ class TrainingState:
 
     def executable(self, weighted: bool) -> Executable:
         """Return the training step, made ready by the engine of the moment."""
-        setting = Setting("train_step", self.settings.update, self.settings.penalty, weighted)
-        return executable(self.network, setting, self.settings.dtype)
+        chosen = self.settings
+        setting = Setting("train_step", chosen.update, chosen.penalty, weighted, clips=chosen.clip_norm is not None)
+        return executable(self.network, setting, chosen.dtype)
 
     @property
     def vectors(self) -> dict[str, Array]:
@@ -345,6 +346,7 @@ def start(
     order: Order | None = None,
     weight_mean: float | Literal["as given"] | None = None, patience: int | None = None, monitor: Monitor = "loss",
     min_improvement: float = 0.0, exact_train_loss: bool = False, initial: Parameters | None = None,
+    clip_norm: float | None = None,
 ) -> TrainingState:  # fmt: skip
     """Return the state before the first step.
 
@@ -376,6 +378,9 @@ def start(
         Also evaluate the loss of all training rows at the end of each epoch.
     initial : Parameters, optional
         Where to start from, copied; by default ``net.initialize(seed)``.
+    clip_norm : float, optional
+        Where the norm of the objective's gradient (all of theta) exceeds this, the update takes the gradient times
+        clip_norm / norm. The history keeps the norm before.
 
     Returns
     -------
@@ -394,6 +399,8 @@ def start(
     check_number("seed", seed, at_least=0, below=2**64, whole=True)
     if weight_mean is not None and not isinstance(weight_mean, str):
         check_number("weight_mean", weight_mean, above=0)
+    if clip_norm is not None:
+        check_number("clip_norm", clip_norm, above=0)
     if initial is not None:
         check_parameters(initial, net, "initial")
     chosen = Adam() if update is None else as_update(update)
@@ -402,6 +409,7 @@ def start(
         batch_size=None if isinstance(batch_size, str) else int(batch_size), epochs=epochs,
         steps_per_epoch=steps_per_epoch, dtype=np.dtype(dtype), seed=int(seed), shuffle=shuffle, order=order,
         weight_mean=weight_mean, exact_train_loss=exact_train_loss,
+        clip_norm=None if clip_norm is None else float(clip_norm),
     )  # fmt: skip
     parameters = net.initialize(seed, dtype)
     if initial is not None:
