@@ -356,7 +356,7 @@ def _by_example(net: Network, X: Array, factors: dict[str, Array]) -> Array:
     for segment in net.segments:
         k = segment.k
         if segment.name == "W":
-            fed = X if k == 1 else factors[layered("fed", k)]
+            fed = factors.get(layered("fed", k), X)
             parts.append(np.einsum("ni,nj->nij", factors[layered("grad_a", k)], fed).reshape(n, -1))
         elif segment.name == "b":
             parts.append(factors[layered("grad_a", k)])

@@ -68,7 +68,7 @@ def compared(make_peer, running, agree, net, theta, X, y, options, transform=jax
         net, y, masks=dict(t.mask), running=None if options.get("mode") == "train" else running(theta),
         counts=1.0 if weights is None else weights / mean, penalty=options.get("penalty"),
     )  # fmt: skip
-    vector, X = jnp.asarray(theta.vector), jnp.asarray(X)
+    vector, X = jnp.asarray(theta.vector), jnp.asarray(t.fed[1])  # x, or what corruption has made of it
     derive = transform(jax.value_and_grad(peer.objective_losses_f, has_aux=True))
     (objective, (losses, f)), gradient = derive(vector, X)
     assert gradient.dtype == jnp.float64
@@ -100,6 +100,18 @@ def test_running_statistics_instead_of_the_batch_s_own(make_peer, running, agree
     net = network(3, [4, 4], 3, hidden="tanh", output=output, batch_norm=True, dropout=0.3)
     t = compared(make_peer, running, agree, net, *problem(net, 8), {"mode": "predict", "weights": WEIGHTS})
     assert not t.mask
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@OUTPUT
+def test_corrupted_inputs(make_peer, running, agree, problem, output, batch_norm):
+    net = Network(
+        3, [4], 3, hidden="tanh", output=output, batch_norm=batch_norm, dropout=0.2, input_dropout=0.3, input_noise=0.5
+    )
+    theta, X, y = problem(net, 8)
+    t = compared(make_peer, running, agree, net, theta, X, y, {"mode": "train", "key": (3, 4), "weights": WEIGHTS})
+    assert (t.fed[1] == 0).any()
+    assert np.abs(t.fed[1] - X).max() > 0.1
 
 
 def test_layers_of_different_kinds(make_peer, running, agree, problem):

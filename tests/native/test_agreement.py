@@ -177,6 +177,7 @@ NETWORKS = {
     "one unit": Network(1, [1], 1, hidden="tanh", output="identity"),
     "one after the other": Network(3, [1, 17, 1, 5], 2, hidden="elu"),
     "wide": Network(70, [130, 65], 33, hidden="gelu", output="sigmoid", dropout=0.5),
+    "corrupted": Network(8, [9], 8, hidden="tanh", output="identity", input_dropout=0.3, input_noise=0.5, dropout=0.1),
     "layers of all kinds": Network(
         20, [Layer(31, "tanh", dropout=0.1), Layer(17, "silu", batch_norm=True), Layer(64, "relu")], 6
     ),

@@ -72,6 +72,14 @@ def test_a_limit_of_the_gradient_keeps_the_next_row_waiting(engines, inputs, mon
     assert np.abs(free["theta"] - alone["theta"]).max() > 1e-3
 
 
+@pytest.mark.parametrize("inputs", [256, 271])
+def test_a_row_that_is_corrupted_first_is_not_multiplied_before(engines, inputs):
+    net = lw.Network(inputs, [37], 3, input_dropout=0.3, input_noise=0.1)
+    alone, _ = trained(engines, net, lw.SGD(0.01), 1)
+    vectors, _ = trained(engines, net, lw.SGD(0.01), len(SIZES))
+    assert vectors["theta"].tobytes() == alone["theta"].tobytes()
+
+
 @pytest.mark.parametrize("threads", ["1", "2", "3"])
 def test_bits_do_not_depend_on_threads(engines, threads, monkeypatch):
     net = lw.Network(700, [200], 3)  # large enough to be shared

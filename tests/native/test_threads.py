@@ -27,6 +27,9 @@ TRAININGS = {
     "300-513-7, clipped": (
         Network(300, [513], 7, dropout=0.2), 200, {"update": lw.SGD(0.5), "batch_size": 40, "clip_norm": 0.5},
     ),
+    "corrupted": (
+        Network(300, [513], 7, input_dropout=0.2, input_noise=0.3), 200, {"update": lw.SGD(0.5), "batch_size": 40},
+    ),
     "300-513-7": (Network(300, [513], 7, hidden="gelu", output="identity"), 1001, {"batch_size": "all"}),
 }  # fmt: skip
 

@@ -22,6 +22,7 @@ NETWORKS = {
     "dropout": lw.Network(5, [6], 3, hidden="relu", dropout=0.4),
     "batch norm": lw.Network(5, [6, 4], 2, hidden="mish", output="sigmoid", batch_norm=True),
     "both": lw.Network(5, [6, 4], 2, hidden="gelu", output="identity", batch_norm=True, dropout=0.3),
+    "corrupted": lw.Network(5, [6], 3, hidden="tanh", dropout=0.2, input_dropout=0.3, input_noise=0.5),
     "own": lw.Network(5, [6], 3, hidden=lambda s, a: a * s.cos(a)),
 }
 PENALTIES = {"none": Penalty(), "both": lw.L1(0.01) + lw.L2(0.02)}
@@ -44,7 +45,7 @@ def reference(monkeypatch: pytest.MonkeyPatch) -> None:
 def buffers_of(net: lw.Network, theta: lw.Parameters) -> dict:
     """The arrays of theta under the names that programs give them; written in place."""
     given = {f"{s.name}^({s.k})": getattr(theta, s.name)[s.k] for s in (*net.segments, *net.statistic_segments)}
-    return given | {f"p^({k})": p for k, p in dropout_probabilities(net).items()}
+    return given | {f"p^({k})": p for k, p in dropout_probabilities(net).items()} | {"s^(0)": net.input_noise}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

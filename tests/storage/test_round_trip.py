@@ -20,6 +20,7 @@ from layerwise.network import Layer, Network
 from layerwise.rules import activations, initialisation
 from layerwise.rules.initialisation import Initialisation
 from layerwise.storage import load, save
+from layerwise.storage.specification import network_from_data, network_to_data
 from layerwise.training.fit import fit
 
 TABLE = pl.DataFrame({"age": [20.0, 40.0, None, 31.0], "job": ["nurse", None, "clerk", "clerk"]})
@@ -32,6 +33,7 @@ NETWORKS = {
     "layers of all kinds": Network(
         3, [Layer(2, "elu", 0.1), Layer(3, "mish", batch_norm=True, initialisation="he")], 2
     ),
+    "corrupted inputs": Network(3, [4], 3, output="identity", input_dropout=0.3, input_noise=0.1),
     "own activation": Network(3, [4], 2, hidden=lambda s, a: s.where(a > 0, a, 0.2 * s.tanh(a))),
     "own activation by another's name": Network(
         3, [Layer(4, activations.Activation.own(lambda s, a: a * a, "relu"))], 2
@@ -71,6 +73,13 @@ def test_networks(make_model, tmp_path, name, dtype):
     X = np.random.default_rng(1).normal(size=(6, model.network.inputs))
     assert saved.predict_prepared(X).tobytes() == model.predict(X).tobytes()
     assert (saved.preparation, saved.target) == (None, None)
+
+
+def test_files_from_before_inputs_were_corrupted():
+    net = NETWORKS["layers of all kinds"]
+    data = network_to_data(net)
+    del data["input_dropout"], data["input_noise"]
+    assert network_from_data(data) == net
 
 
 SLOTS = st.one_of(st.sampled_from([*initialisation.TABLE]), st.floats(-2, 2))

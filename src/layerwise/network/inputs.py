@@ -45,6 +45,22 @@ def check_inputs(X: Any, net: Network, where: str = "X", sparse: bool = False) -
     return array  # type: ignore[no-any-return]
 
 
+def check_training_inputs(X: Any, net: Network) -> Array:
+    """Return what `check_inputs` does, sparse matrices too, unless the network corrupts its inputs.
+
+    Raises
+    ------
+    InputError
+        Also if X is sparse and would not be once it is corrupted.
+    """
+    if net.corrupts and (hasattr(X, "tocsr") or isinstance(X, SparseRows)):
+        raise InputError(
+            where="X", expected="dense rows, since input_dropout and input_noise change them", got="a sparse matrix",
+            remedy="give X.toarray(), or take a network without the two",
+        )  # fmt: skip
+    return check_inputs(X, net, sparse=True)
+
+
 def _check_finite_entries(rows: SparseRows, where: str) -> None:
     for start in range(0, len(rows.values), CHUNK):
         finite = np.isfinite(rows.values[start : start + CHUNK])

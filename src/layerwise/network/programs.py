@@ -35,6 +35,8 @@ VALUES: Final = ("a", "z", "h", "mask")
 GRADIENTS: Final = ("a", "z", "h", "W", "b", "gamma", "beta")
 #: Names of buffers that scalars of an update must not take.
 TAKEN: Final = ("y", "w", "rows", "key", "clip_norm")
+#: The strength of the noise on x, as a scalar of programs.
+NOISE: Final = "s^(0)"
 Mode = Literal["train", "predict"]
 Array = npt.NDArray[Any]
 
@@ -144,9 +146,10 @@ def vectors_of(theta: Parameters) -> dict[str, Array]:
 
 
 def constant_scalars(net: Network, penalty: Penalty) -> dict[str, float]:
-    """Return the scalars of dropout and penalty by the names that programs give them."""
+    """Return the scalars of dropout, noise and penalty by the names that programs give them."""
     strengths = zip(strength_names(penalty), (term.strength for term in penalty.terms), strict=True)
-    return {layered("p", k): p for k, p in dropout_probabilities(net).items()} | dict(strengths)
+    noise = {NOISE: net.input_noise} if net.input_noise > 0 else {}
+    return {layered("p", k): p for k, p in dropout_probabilities(net).items()} | noise | dict(strengths)
 
 
 def update_scalars(update: Update, t: Any, rate: Any) -> dict[str, Any]:
@@ -282,7 +285,8 @@ def _training_batch(recorder: Recorder, net: Network, setting: Setting) -> tuple
 
 def _training(recorder: Recorder, net: Network) -> Training:
     rows, key = recorder.buffer("rows", ("n",), "rows"), recorder.buffer("key", (2,), "key")
-    return Training(rows, key, {k: recorder.buffer(layered("p", k), (), "scalar") for k in dropout_probabilities(net)})
+    dropout = {k: recorder.buffer(layered("p", k), (), "scalar") for k in dropout_probabilities(net)}
+    return Training(rows, key, dropout, recorder.buffer(NOISE, (), "scalar") if net.input_noise > 0 else 0.0)
 
 
 def _output_gradient(recorder: Recorder, net: Network) -> tuple[Values, Gradients]:
@@ -341,9 +345,9 @@ def _reported(recorder: Recorder, computed: Computed) -> dict[str, Any]:
 
 
 def _factors(recorder: Recorder, net: Network, values: Values, gradients: Gradients) -> dict[str, Any]:
-    """Return what each row's gradient of theta is a product of; fed^(1) is x."""
+    """Return what each row's gradient of theta is a product of; fed^(1) only where it is not x."""
     _label(recorder, values, gradients)
     factors = {layered("grad_a", k): grad for k, grad in gradients.a.items()}
-    factors |= {layered("fed", k): fed for k, fed in values.fed.items() if k > 1}
+    factors |= {layered("fed", k): fed for k, fed in values.fed.items() if fed is not values.h[0]}
     factors |= {layered("grad_z", k): grad for k, grad in gradients.z.items()}
     return factors | {layered("u", k): values.u[k] for k in gradients.z}

@@ -4,8 +4,9 @@ Hidden layer k runs through the stages affine -> normalisation -> g -> dropout:
 
     a^(k) = b^(k) + W^(k) (mask^(k-1) * h^(k-1)),   z^(k) = normalised a^(k),   h^(k) = g(z^(k))
 
-and backward through the same stages in reverse (course-map row 17). ``theta`` is anything with W[k], b[k], gamma[k],
-beta[k], running_mean[k] and running_variance[k]: parameters, recorded buffers, or pairs of value and tangent.
+(in training, the first layer may read x with noise, under a mask of its own), and backward through the same stages in
+reverse (course-map row 17). ``theta`` is anything with W[k], b[k], gamma[k], beta[k], running_mean[k] and
+running_variance[k]: parameters, recorded buffers, or pairs of value and tangent.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from ..ops import Operand, Vocabulary
 from ..rules.activations import activation_backward, activation_forward
 from ..rules.affine import affine_backward, affine_forward, affine_input_backward
+from ..rules.corruption import input_mask, noise_forward, standard_normal
 from ..rules.dropout import dropout_backward, dropout_forward, dropout_mask
 from ..rules.normalisation import (
     batch_moments,
@@ -35,7 +37,8 @@ from .specification import Network
 class Values:
     """What the forward pass computes, by layer k.
 
-    `fed[k]` is what layer k's affine step reads: x, or h^(k-1) under its dropout mask.
+    `fed[k]` is what layer k's affine step reads: x (corrupted, where the network does so in training), or h^(k-1) under
+    its dropout mask.
     """
 
     fed: dict[int, Operand] = field(default_factory=dict)
@@ -73,34 +76,40 @@ class Training:
         Positions in the data set, for the dropout masks.
     key : (seed, step)
     dropout : mapping of k to operand
-        The probability of each layer that has dropout.
+        The probability of each layer that has dropout; of components of x as layer 0.
+    noise : operand or number
+        The strength of the noise on x.
     """
 
     rows: Operand
     key: Operand
     dropout: Mapping[int, Operand]
+    noise: Operand = 0.0
 
 
 def dropout_probabilities(net: Network) -> dict[int, float]:
-    """Return the probability of each layer that has dropout, as a multiple of 2^-24.
+    """Return the probability of each layer that has dropout, of x as layer 0, as a multiple of 2^-24.
 
     The random numbers are such multiples too, so float32 and float64 agree on every unit.
     """
-    return {
-        k: min(math.ceil(layer.dropout * 2**24), 2**24 - 1) / 2**24
-        for k, layer in enumerate(net.layers, 1)
-        if layer.dropout > 0
-    }
+    given = enumerate((net.input_dropout, *(layer.dropout for layer in net.layers)))
+    return {k: min(math.ceil(p * 2**24), 2**24 - 1) / 2**24 for k, p in given if p > 0}
 
 
 def forward(ops: Vocabulary, net: Network, theta: Any, X: Operand, training: Training | None = None) -> Values:
     """h^(0) = x; a^(k), z^(k), h^(k) for k = 1..L; a^(L+1) and f.  X: (n, inputs)
 
-    With `training`, dropout masks are drawn and batch normalisation takes the batch's own moments; without, nothing is
-    dropped and the running statistics are used.
+    With `training`, x is corrupted, dropout masks are drawn and batch normalisation takes the batch's own moments;
+    without, nothing is dropped and the running statistics are used.
     """
     values = Values()
     values.h[0] = fed = X
+    if training is not None and net.input_noise > 0:
+        noise = standard_normal(ops, training.rows, net.inputs, training.key)
+        fed = noise_forward(ops, noise, fed, training.noise)
+    if training is not None and net.input_dropout > 0:
+        values.mask[0] = input_mask(ops, training.rows, net.inputs, training.key, training.dropout[0])
+        fed = dropout_forward(ops, values.mask[0], fed)
     for k, layer in enumerate(net.layers, 1):
         values.fed[k] = fed
         before_g = values.a[k] = affine_forward(ops, theta.W[k], theta.b[k], fed)

@@ -73,6 +73,11 @@ class Network:
         For the layers given as int; see `Layer`.
     initialisation : str, float or Initialisation
         How W is drawn in the layers given as int and in the output layer.
+    input_dropout : float
+        Probability, in [0, 1), that a component of x is set to 0 in training. This is the masking noise of denoising
+        autoencoders (Vincent et al. 2010): what stays is not scaled up, other than in a layer's dropout.
+    input_noise : float
+        In training, this times standard normal numbers is added to x (before components are set to 0).
 
     Raises
     ------
@@ -94,14 +99,19 @@ class Network:
     outputs: int
     output: Output
     output_initialisation: Initialisation
+    input_dropout: float = 0.0
+    input_noise: float = 0.0
 
     def __init__(
         self, inputs: int, layers: Sequence[int | Layer], outputs: int, *, hidden: Any = "relu",
         output: str | Output = "softmax", dropout: float = 0.0, batch_norm: bool = False,
-        initialisation: str | float | Initialisation = "glorot_uniform",
+        initialisation: str | float | Initialisation = "glorot_uniform", input_dropout: float = 0.0,
+        input_noise: float = 0.0,
     ) -> None:  # fmt: skip
         check_number("inputs", inputs, at_least=1, whole=True)
         check_number("outputs", outputs, at_least=1, whole=True)
+        check_number("input_dropout", input_dropout, at_least=0, below=1)
+        check_number("input_noise", input_noise, at_least=0)
         if isinstance(layers, str | Layer) or not isinstance(layers, Iterable):
             raise SpecificationError(
                 where="layers",
@@ -118,7 +128,8 @@ class Network:
         )
         settings = {
             "inputs": int(inputs), "layers": made, "outputs": int(outputs), "output": chosen,
-            "output_initialisation": _initialisation_named(initialisation),
+            "output_initialisation": _initialisation_named(initialisation), "input_dropout": float(input_dropout),
+            "input_noise": float(input_noise),
         }  # fmt: skip
         for name, value in settings.items():
             object.__setattr__(self, name, value)
@@ -189,6 +200,16 @@ class Network:
     def piece(self) -> int:
         """Rows computed in one go outside training, whatever the machine."""
         return min(PIECE, max(1, PIECE_ENTRIES // self.inputs))
+
+    @property
+    def corrupts(self) -> bool:
+        """Whether x is corrupted in training."""
+        return self.input_dropout > 0 or self.input_noise > 0
+
+    @property
+    def draws(self) -> bool:
+        """Whether training draws random numbers for every row: masks or noise."""
+        return self.corrupts or any(layer.dropout > 0 for layer in self.layers)
 
     @property
     def normalises(self) -> bool:

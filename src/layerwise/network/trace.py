@@ -34,7 +34,10 @@ class Trace:
     h : ByLayer
         h[0] is x, h[k] = g(a[k]) before the dropout mask, h[L+1] is f.
     mask : ByLayer
-        Dropout masks: 0 or 1/(1-p); only in mode "train".
+        Dropout masks: 0 or 1/(1-p); only in mode "train". mask[0] is that of x (`input_dropout`): 0 or 1.
+    fed : ByLayer
+        What each layer's affine step reads: fed[1] is x, corrupted in mode "train" where the network does so; fed[k] is
+        h[k-1] under its mask.
     f : array (n, outputs)
         The output f(x).
     losses : array (n,)
@@ -55,6 +58,7 @@ class Trace:
     z: ByLayer
     h: ByLayer
     mask: ByLayer
+    fed: ByLayer
     f: Array
     losses: Array
     loss: float
@@ -83,6 +87,10 @@ class Trace:
         """Return every quantity by its printed name, from x to the gradients, in the order of computation."""
         last = self.network.L + 1
         named: dict[str, Array | float] = {"h[0]": self.h[0]}
+        if 0 in self.mask:
+            named["mask[0]"] = self.mask[0]
+        if self.fed[1] is not self.h[0]:
+            named["fed[1]"] = self.fed[1]
         for k in range(1, last + 1):
             for name in ("a", "z", "h", "mask"):
                 if k in getattr(self, name) and (name, k) != ("h", last):
@@ -147,7 +155,8 @@ def trace(
     return Trace(
         network=net,
         a=by_layer("a", values.a), z=by_layer("z", values.z), h=by_layer("h", values.h | {last: values.f}),
-        mask=by_layer("mask", values.mask), f=values.f, losses=losses[:, 0], loss=float(loss[0]), penalty=omega,
+        mask=by_layer("mask", values.mask), fed=by_layer("fed", values.fed), f=values.f, losses=losses[:, 0],
+        loss=float(loss[0]), penalty=omega,
         grad_f=grad_f, grad_a=by_layer("grad_a", gradients.a), grad_z=by_layer("grad_z", gradients.z),
         grad_h=by_layer("grad_h", gradients.h | {last: grad_f}), grad_W=by_layer("grad_W", gradients.W),
         grad_b=by_layer("grad_b", gradients.b), grad_gamma=by_layer("grad_gamma", gradients.gamma),
@@ -181,7 +190,8 @@ def training_of(
         )
     for name, number, bits in (("seed of the key", pair[0], 64), ("step of the key", pair[1], 32)):
         check_number(name, number, at_least=0, below=2**bits, whole=True)
-    return Training(check_places(rows, n), (int(pair[0]), int(pair[1])), dropout_probabilities(net))
+    place = int(pair[0]), int(pair[1])
+    return Training(check_places(rows, n), place, dropout_probabilities(net), net.input_noise)
 
 
 def check_places(rows: Any, n: int) -> Array:

@@ -26,6 +26,8 @@ class Purpose(IntEnum):
     SHUFFLE = 2
     INITIALISATION = 3
     SPLIT = 4
+    NOISE_RADIUS = 5
+    NOISE_ANGLE = 6
 
 
 def philox4x32(counter: npt.NDArray[np.uint64], key: tuple[int, int]) -> npt.NDArray[np.uint64]:

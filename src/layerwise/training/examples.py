@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..engines import Source
 from ..errors import InputError, SpecificationError
 from ..network import Network
-from ..network.inputs import check_inputs, check_targets, check_weights
+from ..network.inputs import check_inputs, check_targets, check_training_inputs, check_weights
 from ..ops.sparse import SparseRows
 from .batches import TrainingData
 
@@ -42,7 +42,7 @@ class Examples:
     @classmethod
     def check(cls, net: Network, X: Any, y: Any, weights: Any, weight_mean: WeightMean) -> Examples:
         """Return the rows; raise an InputError if one cannot be used."""
-        X = check_inputs(X, net, sparse=True)
+        X = check_training_inputs(X, net)
         y = check_targets(y, net, len(X))
         return cls(net, X, y, check_weights(weights, len(X), weight_mean)[0], weight_mean)
 
@@ -83,7 +83,7 @@ class Examples:
         others = validation if isinstance(validation, Source) else None
         if validation_rows is not None:
             others = self._held_out(validation_rows)
-        if chosen is not None and any(layer.dropout for layer in self.net.layers):
+        if chosen is not None and self.net.draws:
             source, chosen = _renumbered(source, chosen)
         fixed = self.weight_mean if self.weights is None or self.weight_mean == "as given" else mean
         return TrainingData(source, rows, others, validation_rows, chosen), fixed

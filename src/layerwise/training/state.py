@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..engines import EpochTotals, Executable, Source
 from ..errors import DivergenceError, InputError, SpecificationError, check_number
 from ..network import Network, Parameters
-from ..network.inputs import check_inputs, check_parameters, check_targets, check_weights
+from ..network.inputs import check_parameters, check_targets, check_training_inputs, check_weights
 from ..network.programs import Setting, executable, layered, vectors_of
 from ..network.trace import check_places, check_rows_for_normalisation
 from ..ops import Purpose
@@ -180,7 +180,7 @@ class TrainingState:
 
     def _general_update(self, X: Any, y: Any, weights: Any, rows: Any) -> StepResult:
         """Make one update after looking at everything."""
-        X, as_given = check_inputs(X, self.network, sparse=True), X
+        X, as_given = check_training_inputs(X, self.network), X
         y = check_targets(y, self.network, len(X))
         check_rows_for_normalisation(self.network, len(X))
         given = self.settings.weight_mean
