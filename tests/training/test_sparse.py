@@ -34,6 +34,17 @@ def test_training_is_the_same(rows, kind, batch_size):
     assert sparse.evaluate(kind(X), y).loss == pytest.approx(dense.evaluate(X, y).loss, rel=1e-12)
 
 
+@pytest.mark.parametrize("units", [70, 200])
+def test_wide_rows_one_by_one(units):
+    """A gradient of W that is kept block by block has room for the blocks that it is cut into."""
+    generator = np.random.default_rng(0)
+    X = generator.normal(size=(20, 1500)) * (generator.random((20, 1500)) < 0.1)
+    y = generator.integers(0, 3, 20)
+    net = lw.Network(1500, [units], 3, hidden="tanh")
+    dense, sparse = (lw.fit(net, given, y, batch_size=1, epochs=2, dtype="float64") for given in (X, csr_array(X)))
+    np.testing.assert_allclose(sparse.parameters.vector, dense.parameters.vector, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "int8", "uint8"])
 def test_entries_of_other_types(rows, dtype):
     X, y = (rows[0] * 10).astype(dtype), rows[1]

@@ -156,6 +156,7 @@ template <class T> class Executor {
     void map(const Operation& op, const Rows& rows);
     void columns(const Operation& op, const Rows& rows);
     bool is_outer(const Operation& op) const;
+    bool fills_blocks(const Phase& phase) const;
     void pick(const Operation& op, const Rows& rows);
     void grouped_matmul(const Operation& op, const Rows& rows);
     void scatter(const Operation& op);

@@ -153,6 +153,15 @@ template <class T> double Executor<T>::cost_of(const Operation& op, const Phase&
     }
 }
 
+// Whether anything is kept in the phase's blocks. Outer products are not: formulas compute them as they go.
+template <class T> bool Executor<T>::fills_blocks(const Phase& phase) const {
+    const auto in_block = [&](int v) { return v >= 0 && value(v).storage == Storage::slot; };
+    return std::any_of(phase.operations.begin(), phase.operations.end(), [&](const Operation& op) {
+        if (op.may_be_outer && is_outer(op)) return false;
+        return in_block(op.result) || std::any_of(op.results.begin(), op.results.end(), in_block);
+    });
+}
+
 template <class T> void Executor<T>::lay_out(Index n, int threads) {
     n_ = n;
     set_scalar(static_cast<std::size_t>(plan_.scalars), static_cast<double>(n));
@@ -173,8 +182,9 @@ template <class T> void Executor<T>::lay_out(Index n, int threads) {
             // Rows do not depend on how they are cut, but sums over them do: those have one size for any number of threads.
             laid.panel_rows = weights > kManyWeights ? kLargePanel : !phase.has_sums && threads > 1 && n <= 2 * kPanel ? kSmallPanel : kPanel;
         } else {
-            const auto may_be_outer = [](const Operation& op) { return op.may_be_outer; };
-            const bool outer = n == 1 && std::any_of(phase.operations.begin(), phase.operations.end(), may_be_outer);
+            // Blocks have room for as many rows as usual: larger panels must not need them.
+            const auto outer_product = [&](const Operation& op) { return op.may_be_outer && is_outer(op); };
+            const bool outer = n == 1 && std::any_of(phase.operations.begin(), phase.operations.end(), outer_product) && !fills_blocks(phase);
             double cost = 1;
             for (const Operation& op : phase.operations) cost += cost_of(op, phase, n);
             const Index worth = static_cast<Index>(kWorthAPanel / cost * static_cast<double>(phase.rows));
