@@ -152,7 +152,7 @@ def check_gradient(
         of_losses = _Comparing(ops)
         total = float(batch_losses(cast(Vocabulary, of_losses), net, values, batch)[0][0])
         if penalty.terms:
-            total += float(penalty_forward(ops, penalty, list(theta.W.values()), strengths)[0])
+            total += float(penalty_forward(ops, penalty, [theta.W[k] for k in net.own_weights], strengths)[0])
         pieces = _pieces(ops, net, theta, values, penalty, of_losses.found)
         theta.vector[i] = center
         return total, pieces
@@ -356,14 +356,22 @@ def _by_example(net: Network, X: Array, factors: dict[str, Array]) -> Array:
     for segment in net.segments:
         k = segment.k
         if segment.name == "W":
-            fed = factors.get(layered("fed", k), X)
-            parts.append(np.einsum("ni,nj->nij", factors[layered("grad_a", k)], fed).reshape(n, -1))
+            outer = _outer(factors[layered("grad_a", k)], factors.get(layered("fed", k), X))
+            if net.tied:
+                above = net.L + 2 - k
+                outer += _outer(factors[layered("fed", above)], factors[layered("grad_a", above)])
+            parts.append(outer.reshape(n, -1))
         elif segment.name == "b":
             parts.append(factors[layered("grad_a", k)])
         else:
             grad_z = factors[layered("grad_z", k)]
             parts.append(grad_z * factors[layered("u", k)] if segment.name == "gamma" else grad_z)
     return np.concatenate(parts, axis=1)
+
+
+def _outer(left: Array, right: Array) -> Array:
+    """Return the outer product of every row: (n, i), (n, j) -> (n, i, j)."""
+    return left[:, :, None] * right[:, None, :]
 
 
 def _difference_quotient(points: list[float], objectives: tuple[float, ...]) -> float:
@@ -406,7 +414,7 @@ def _pieces(
     for term in penalty.terms:
         comparisons = term.omega.branches()
         if comparisons is not None:
-            kinked += [ops.map(comparisons, W) for W in theta.W.values()]
+            kinked += [ops.map(comparisons, theta.W[k]) for k in net.own_weights]
     return _bits(kinked), _bits(smooth)
 
 

@@ -112,7 +112,8 @@ class Peer:
         """The arrays of theta in their canonical order: W1, b1, gamma1, beta1, W2, ..."""
         shapes = []
         for k, (d_in, d_out) in enumerate(pairwise(self.net.sizes), 1):
-            shapes += [("W", k, (d_out, d_in)), ("b", k, (d_out,))]
+            upper = self.net.tied and 2 * k > len(self.net.sizes) - 1
+            shapes += [("b", k, (d_out,))] if upper else [("W", k, (d_out, d_in)), ("b", k, (d_out,))]
             if k <= len(self.net.layers) and self.net.layers[k - 1].batch_norm:
                 shapes += [("gamma", k, (d_out,)), ("beta", k, (d_out,))]
         found, place = {}, 0
@@ -125,7 +126,9 @@ class Peer:
 
     def preactivation(self, vector: Any, X: Any) -> Any:
         """a^(L+1), row by row."""
-        theta, h = self.arrays(vector), X
+        theta, h, last = self.arrays(vector), X, len(self.net.layers) + 1
+        if self.net.tied:
+            theta |= {("W", k): theta["W", last + 1 - k].T for k in range(last // 2 + 1, last + 1)}
         for k, layer in enumerate(self.net.layers, 1):
             a = jnp.dot(h, theta["W", k].T) + theta["b", k]
             if layer.batch_norm:
@@ -135,7 +138,6 @@ class Peer:
             h = (ACTIVATIONS.get(name) or getattr(jax.nn, name))(a)
             if self.masks is not None and k in self.masks:
                 h = h * self.masks[k]
-        last = len(self.net.layers) + 1
         return jnp.dot(h, theta["W", last].T) + theta["b", last]
 
     def f(self, vector: Any, X: Any) -> Any:

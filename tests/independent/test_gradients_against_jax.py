@@ -114,6 +114,25 @@ def test_corrupted_inputs(make_peer, running, agree, problem, output, batch_norm
     assert np.abs(t.fed[1] - X).max() > 0.1
 
 
+TIED = {"hidden": "tanh", "tied": True}
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        Network(4, [3], 4, output="identity", **TIED),
+        Network(4, [5, 2, 5], 4, output="sigmoid", dropout=0.2, **TIED),
+        Network(4, [3], 4, output="softmax", batch_norm=True, dropout=0.2, input_dropout=0.2, **TIED),
+    ],
+    ids=lambda net: net.output.name,
+)
+def test_tied_weights(make_peer, running, agree, problem, net):
+    options = {"mode": "train", "key": (3, 4), "weights": WEIGHTS, "penalty": ELASTIC}
+    theta, X, y = problem(net, 8)
+    compared(make_peer, running, agree, net, theta, X, y, options)
+    compared(make_peer, running, agree, net, theta, X, y, {"penalty": ELASTIC})
+
+
 def test_layers_of_different_kinds(make_peer, running, agree, problem):
     layers = [
         Layer(4, "tanh", dropout=0.2),

@@ -111,6 +111,24 @@ def test_gradients_of_single_examples(make_peer, running, problem, output, optio
     np.testing.assert_allclose(ours.mean(axis=0), t.gradient, **CLOSE)
 
 
+@pytest.mark.parametrize("batch_norm", [False, True])
+@OUTPUT
+def test_all_of_them_with_tied_weights(make_peer, running, agree, problem, output, batch_norm):
+    net = Network(3, [4, 2, 4], 3, hidden="tanh", output=output, tied=True, batch_norm=batch_norm)
+    theta, X, y = problem(net, 4)
+    peer, vector = make_peer(net, y, running=running(theta)), jnp.asarray(theta.vector)
+    expected = jax.jit(jax.jacrev(peer.f))(vector, jnp.asarray(X))
+    np.testing.assert_allclose(jacobian(net, theta, X), expected, **CLOSE)
+    expected = jax.jit(jax.jacrev(peer.losses))(vector, jnp.asarray(X))
+    np.testing.assert_allclose(per_example_gradients(net, theta, X, y), expected, **CLOSE)
+    expected = jax.jit(jax.vmap(jax.jacrev(lambda x: peer.f(vector, x[None])[0])))(jnp.asarray(X))
+    np.testing.assert_allclose(input_gradient(net, theta, X), expected, **CLOSE)
+    v = np.random.default_rng(1).normal(size=theta.vector.shape)
+    penalised = make_peer(net, y, running=running(theta), penalty=L2(0.05))
+    ours = hessian_vector_product(net, theta, X, y, v, penalty=L2(0.05))
+    agree(net, ours, hessian_times(penalised, theta, X, v), 1e-9)
+
+
 @OUTPUT
 def test_gradients_of_every_row_at_its_input(make_peer, problem, output):
     """t.grad_h[0] is that of the row's own loss, whatever the penalty and the weights."""

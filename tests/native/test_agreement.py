@@ -178,6 +178,8 @@ NETWORKS = {
     "one after the other": Network(3, [1, 17, 1, 5], 2, hidden="elu"),
     "wide": Network(70, [130, 65], 33, hidden="gelu", output="sigmoid", dropout=0.5),
     "corrupted": Network(8, [9], 8, hidden="tanh", output="identity", input_dropout=0.3, input_noise=0.5, dropout=0.1),
+    "tied": Network(33, [17, 4, 17], 33, hidden="tanh", output="identity", tied=True, dropout=0.1),
+    "tied and normalised": Network(6, [9], 6, hidden="silu", output="sigmoid", tied=True, batch_norm=True),
     "layers of all kinds": Network(
         20, [Layer(31, "tanh", dropout=0.1), Layer(17, "silu", batch_norm=True), Layer(64, "relu")], 6
     ),

@@ -80,6 +80,15 @@ def test_a_row_that_is_corrupted_first_is_not_multiplied_before(engines, inputs)
     assert vectors["theta"].tobytes() == alone["theta"].tobytes()
 
 
+@pytest.mark.parametrize("clip_norm", [None, 0.5])
+@pytest.mark.parametrize("inputs", [256, 271])
+def test_a_w_of_two_layers_is_not_multiplied_before_it_has_both_gradients(engines, inputs, clip_norm):
+    net = lw.Network(inputs, [37], inputs, tied=True)
+    alone, _ = trained(engines, net, lw.SGD(0.01), 1, clip_norm=clip_norm)
+    vectors, _ = trained(engines, net, lw.SGD(0.01), len(SIZES), clip_norm=clip_norm)
+    assert vectors["theta"].tobytes() == alone["theta"].tobytes()
+
+
 @pytest.mark.parametrize("threads", ["1", "2", "3"])
 def test_bits_do_not_depend_on_threads(engines, threads, monkeypatch):
     net = lw.Network(700, [200], 3)  # large enough to be shared

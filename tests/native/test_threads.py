@@ -30,13 +30,17 @@ TRAININGS = {
     "corrupted": (
         Network(300, [513], 7, input_dropout=0.2, input_noise=0.3), 200, {"update": lw.SGD(0.5), "batch_size": 40},
     ),
+    "tied": (
+        Network(300, [257], 300, output="identity", tied=True, input_dropout=0.2), 200,
+        {"update": lw.Adam(), "batch_size": 40, "clip_norm": 1.0},
+    ),
     "300-513-7": (Network(300, [513], 7, hidden="gelu", output="identity"), 1001, {"batch_size": "all"}),
 }  # fmt: skip
 
 
 def data(net, n):
     X = np.random.default_rng(n).normal(size=(n, net.inputs))
-    f = X[:, : net.outputs] + X[:, net.outputs : 2 * net.outputs] ** 2
+    f = X[:, : net.outputs] + np.roll(X, -net.outputs, axis=1)[:, : net.outputs] ** 2
     return X, f.argmax(axis=1) if net.output.target == "classes" else f
 
 

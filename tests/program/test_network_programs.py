@@ -23,6 +23,7 @@ NETWORKS = {
     "batch norm": lw.Network(5, [6, 4], 2, hidden="mish", output="sigmoid", batch_norm=True),
     "both": lw.Network(5, [6, 4], 2, hidden="gelu", output="identity", batch_norm=True, dropout=0.3),
     "corrupted": lw.Network(5, [6], 3, hidden="tanh", dropout=0.2, input_dropout=0.3, input_noise=0.5),
+    "tied": lw.Network(5, [4, 3, 4], 5, hidden="tanh", output="identity", tied=True, batch_norm=True),
     "own": lw.Network(5, [6], 3, hidden=lambda s, a: a * s.cos(a)),
 }
 PENALTIES = {"none": Penalty(), "both": lw.L1(0.01) + lw.L2(0.02)}

@@ -44,6 +44,20 @@ def test_affine_gradients_against_differences(rows, gradient, n, d_in, d_out):
     np.testing.assert_allclose(affine_input_backward(OPS, W, seed), gradient(lambda h: objective(W, b, h), h), **close)
 
 
+def test_a_transposed_w_is_w_transposed(rows):
+    W, b, h, grad_a = rows(4, 3), rows(3), rows(5, 4), rows(5, 3, seed=1)
+    np.testing.assert_allclose(
+        affine_forward(OPS, W, b, h, transposed=True), affine_forward(OPS, W.T, b, h), rtol=1e-13
+    )
+    grad_W, grad_b = affine_backward(OPS, h, grad_a, transposed=True)
+    expected_W, expected_b = affine_backward(OPS, h, grad_a)
+    np.testing.assert_allclose(grad_W, expected_W.T, rtol=1e-13)
+    np.testing.assert_array_equal(grad_b, expected_b)
+    np.testing.assert_allclose(
+        affine_input_backward(OPS, W, grad_a, transposed=True), affine_input_backward(OPS, W.T, grad_a), rtol=1e-13
+    )
+
+
 # --- dropout ----------------------------------------------------------------------------------------------------------
 
 

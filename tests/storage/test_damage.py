@@ -185,6 +185,7 @@ def network(**changes: Any) -> Callable[[dict[str, Any]], object]:
         (network(layers=[7]), ["a specification"]),
         (network(inputs=-1), ["inputs"]),
         (network(input_dropout=1.0), ["input_dropout", "got 1.0"]),
+        (network(tied=True), ["tied", "from both ends", "got 4-3-2-2"]),
         (network(input_noise="much"), ["input_noise", "got 'much'"]),
         (network(outputs=10**30), ["the float32 arrays"]),
         (network(output="os.system"), ["output"]),

@@ -34,6 +34,7 @@ NETWORKS = {
         3, [Layer(2, "elu", 0.1), Layer(3, "mish", batch_norm=True, initialisation="he")], 2
     ),
     "corrupted inputs": Network(3, [4], 3, output="identity", input_dropout=0.3, input_noise=0.1),
+    "tied": Network(3, [2], 3, hidden="tanh", output="identity", tied=True),
     "own activation": Network(3, [4], 2, hidden=lambda s, a: s.where(a > 0, a, 0.2 * s.tanh(a))),
     "own activation by another's name": Network(
         3, [Layer(4, activations.Activation.own(lambda s, a: a * a, "relu"))], 2
@@ -75,10 +76,10 @@ def test_networks(make_model, tmp_path, name, dtype):
     assert (saved.preparation, saved.target) == (None, None)
 
 
-def test_files_from_before_inputs_were_corrupted():
+def test_files_from_before_networks_had_all_settings():
     net = NETWORKS["layers of all kinds"]
     data = network_to_data(net)
-    del data["input_dropout"], data["input_noise"]
+    del data["input_dropout"], data["input_noise"], data["tied"]
     assert network_from_data(data) == net
 
 

@@ -32,7 +32,7 @@ class Parameters:
     Attributes
     ----------
     W, b, gamma, beta, running_mean, running_variance : ByLayer
-        Views by layer, counted from 1; W[k] is (d_out, d_in).
+        Views by layer, counted from 1; W[k] is (d_out, d_in). Where weights are tied, W[L+2-k] is W[k]'.
 
     Examples
     --------
@@ -60,6 +60,9 @@ class Parameters:
                 remedy="take the statistics of a network like this one",
             )  # fmt: skip
         self.W, self.b, self.gamma, self.beta = views(network.segments, self.vector, ("W", "b", "gamma", "beta"))
+        if network.tied:
+            shared = {k: network.weight_of(k) for k in range(1, network.L + 2)}
+            self.W = ByLayer("W", {k: self.W[k] if k == j else self.W[j].T for k, j in shared.items()})
         self.running_mean, self.running_variance = views(
             network.statistic_segments, self.statistics, ("running_mean", "running_variance")
         )

@@ -55,7 +55,10 @@ class Values:
 
 @dataclass
 class Gradients:
-    """What the backward pass computes, by layer k; gradients of the loss with respect to what each name says."""
+    """What the backward pass computes, by layer k; gradients of the loss with respect to what each name says.
+
+    A W that two layers share has one entry, the sum over both.
+    """
 
     a: dict[int, Operand] = field(default_factory=dict)
     z: dict[int, Operand] = field(default_factory=dict)
@@ -112,7 +115,7 @@ def forward(ops: Vocabulary, net: Network, theta: Any, X: Operand, training: Tra
         fed = dropout_forward(ops, values.mask[0], fed)
     for k, layer in enumerate(net.layers, 1):
         values.fed[k] = fed
-        before_g = values.a[k] = affine_forward(ops, theta.W[k], theta.b[k], fed)
+        before_g = values.a[k] = _affine(ops, net, theta, k, fed)
         if layer.batch_norm:
             mean, variance = theta.running_mean[k], theta.running_variance[k]
             if training is not None:
@@ -130,9 +133,14 @@ def forward(ops: Vocabulary, net: Network, theta: Any, X: Operand, training: Tra
             fed = dropout_forward(ops, values.mask[k], values.h[k])
     last = net.L + 1
     values.fed[last] = fed
-    values.a[last] = affine_forward(ops, theta.W[last], theta.b[last], fed)
+    values.a[last] = _affine(ops, net, theta, last, fed)
     values.f = net.output.forward(ops, values.a[last])
     return values
+
+
+def _affine(ops: Vocabulary, net: Network, theta: Any, k: int, fed: Operand) -> Operand:
+    shared = net.weight_of(k)
+    return affine_forward(ops, theta.W[shared], theta.b[k], fed, transposed=shared != k)
 
 
 def backward(
@@ -174,11 +182,13 @@ def backward(
                     else fixed_normalisation_backward(ops, theta.gamma[k], values.inverse_deviation[k], grad_z)
                 )
         gradients.a[k] = grad_a
-        gradients.W[k], gradients.b[k] = affine_backward(ops, values.fed[k], scaled(grad_a))
+        shared = net.weight_of(k)
+        grad_W, gradients.b[k] = affine_backward(ops, values.fed[k], scaled(grad_a), transposed=shared != k)
+        gradients.W[shared] = ops.add(gradients.W[shared], grad_W) if shared in gradients.W else grad_W
         if tied and k <= net.L and net.layers[k - 1].batch_norm:
             gradients.b[k] = bias_before_normalisation_backward(ops, theta.b[k])
         if k > 1 or to_input:
-            grad_fed = affine_input_backward(ops, theta.W[k], grad_a)
+            grad_fed = affine_input_backward(ops, theta.W[shared], grad_a, transposed=shared != k)
             masked = k - 1 in values.mask
             gradients.h[k - 1] = dropout_backward(ops, values.mask[k - 1], grad_fed) if masked else grad_fed
     return gradients

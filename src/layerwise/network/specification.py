@@ -78,11 +78,15 @@ class Network:
         autoencoders (Vincent et al. 2010): what stays is not scaled up, other than in a layer's dropout.
     input_noise : float
         In training, this times standard normal numbers is added to x (before components are set to 0).
+    tied : bool
+        Tie the weights of an autoencoder: W^(L+2-k) = W^(k)' in the upper half of the layers, whose W are no parameters
+        then. Biases stay free. The sizes have to be symmetric, with an odd number of hidden layers.
 
     Raises
     ------
     SpecificationError
-        If a size is below 1, a name is unknown, softmax has a single output, or outputs do not make whole targets.
+        If a size is below 1, a name is unknown, softmax has a single output, outputs do not make whole targets, or
+        weights cannot be tied.
 
     Examples
     --------
@@ -101,12 +105,13 @@ class Network:
     output_initialisation: Initialisation
     input_dropout: float = 0.0
     input_noise: float = 0.0
+    tied: bool = False
 
     def __init__(
         self, inputs: int, layers: Sequence[int | Layer], outputs: int, *, hidden: Any = "relu",
         output: str | Output = "softmax", dropout: float = 0.0, batch_norm: bool = False,
         initialisation: str | float | Initialisation = "glorot_uniform", input_dropout: float = 0.0,
-        input_noise: float = 0.0,
+        input_noise: float = 0.0, tied: bool = False,
     ) -> None:  # fmt: skip
         check_number("inputs", inputs, at_least=1, whole=True)
         check_number("outputs", outputs, at_least=1, whole=True)
@@ -129,10 +134,15 @@ class Network:
         settings = {
             "inputs": int(inputs), "layers": made, "outputs": int(outputs), "output": chosen,
             "output_initialisation": _initialisation_named(initialisation), "input_dropout": float(input_dropout),
-            "input_noise": float(input_noise),
+            "input_noise": float(input_noise), "tied": bool(tied),
         }  # fmt: skip
         for name, value in settings.items():
             object.__setattr__(self, name, value)
+        if tied and (self.L % 2 == 0 or self.sizes != self.sizes[::-1]):
+            raise SpecificationError(
+                where="tied", expected="sizes that are the same from both ends, with an odd number of hidden layers",
+                got="-".join(map(str, self.sizes)), remedy="make them 64-16-64 or 64-32-16-32-64, say",
+            )  # fmt: skip
 
     @property
     def L(self) -> int:
@@ -154,6 +164,15 @@ class Network:
         return self.output.targets_of(self.outputs)
 
     @cached_property
+    def own_weights(self) -> tuple[int, ...]:
+        """The layers k whose W is a parameter: all of them, or the lower half where weights are tied."""
+        return tuple(range(1, ((self.L + 1) // 2 if self.tied else self.L + 1) + 1))
+
+    def weight_of(self, k: int) -> int:
+        """Return the layer whose W layer k reads: k, or L+2-k in the upper half where weights are tied (transposed)."""
+        return min(k, self.L + 2 - k) if self.tied else k
+
+    @cached_property
     def made(self) -> dict[Any, Any]:
         """The programs and executables that were made for this network; no part of what it is, and never pickled."""
         return {}
@@ -170,11 +189,15 @@ class Network:
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
-        """Where each parameter lies in theta.vector: W1, b1 (gamma1, beta1 with batch normalisation), W2, b2, ..."""
+        """Where each parameter lies in theta.vector: W1, b1 (gamma1, beta1 with batch normalisation), W2, b2, ...
+
+        Where weights are tied, the upper half of the layers has no W.
+        """
         shapes: list[tuple[str, int, tuple[int, ...]]] = []
         for k in range(1, self.L + 2):
             d_out, d_in = self.sizes[k], self.sizes[k - 1]
-            shapes += [("W", k, (d_out, d_in)), ("b", k, (d_out,))]
+            shapes += [("W", k, (d_out, d_in))] if k in self.own_weights else []
+            shapes += [("b", k, (d_out,))]
             if k <= self.L and self.layers[k - 1].batch_norm:
                 shapes += [("gamma", k, (d_out,)), ("beta", k, (d_out,))]
         return _laid_out(shapes)
@@ -234,7 +257,7 @@ class Network:
 
         check_number("seed", seed, at_least=0, below=2**64, whole=True)
         theta = Parameters(self, np.zeros(self.n_parameters))
-        for k in range(1, self.L + 2):
+        for k in self.own_weights:
             rule = self.layers[k - 1].initialisation if k <= self.L else self.output_initialisation
             generator = np.random.default_rng([seed, int(Purpose.INITIALISATION), k])
             scale = rule.scale(self.sizes[k - 1], self.sizes[k])

@@ -97,9 +97,10 @@ def loss_and_gradient(
     if batch.weights is not None:
         grad_a = ops.multiply(grad_a, batch.weights)
     gradients = backward(ops, net, theta, values, grad_a, tied=batch.training is not None)
-    for k, W in theta.W.items():
-        gradients.W[k] = penalty_backward(ops, penalty, W, gradients.W[k], strengths)
-    omega = penalty_forward(ops, penalty, list(theta.W.values()), strengths) if penalty.terms else None
+    for k in net.own_weights:
+        gradients.W[k] = penalty_backward(ops, penalty, theta.W[k], gradients.W[k], strengths)
+    weights = [theta.W[k] for k in net.own_weights]
+    omega = penalty_forward(ops, penalty, weights, strengths) if penalty.terms else None
     for k in values.running_mean:
         ops.write(theta.running_mean[k], values.running_mean[k])
         ops.write(theta.running_variance[k], values.running_variance[k])

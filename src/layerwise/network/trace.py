@@ -50,7 +50,8 @@ class Trace:
         One row an example: gradients of that example's own loss. With batch normalisation in mode "train" the examples
         are tied, and these are gradients of n times the mean loss. grad_f can be infinite where f_y is 0.
     grad_W, grad_b, grad_gamma, grad_beta : ByLayer
-        Gradients of the objective: loss + penalty.
+        Gradients of the objective: loss + penalty. Where weights are tied, grad_W[L+2-k] is grad_W[k]', and both are of
+        the W that the two layers share.
     """
 
     network: Network
@@ -145,20 +146,21 @@ def trace(
     strengths = [term.strength for term in penalty.terms]
     omega = 0.0
     if penalty.terms:
-        omega = float(penalty_forward(ops, penalty, list(theta.W.values()), strengths)[0])
+        omega = float(penalty_forward(ops, penalty, [theta.W[k] for k in net.own_weights], strengths)[0])
         gradients.W = {k: penalty_backward(ops, penalty, theta.W[k], g, strengths) for k, g in gradients.W.items()}
 
     def by_layer(name: str, arrays: dict[int, Array]) -> ByLayer:
         return ByLayer(name, dict(sorted(arrays.items())))
 
     last = net.L + 1
+    grad_W = {k: gradients.W[j] if (j := net.weight_of(k)) == k else gradients.W[j].T for k in range(1, last + 1)}
     return Trace(
         network=net,
         a=by_layer("a", values.a), z=by_layer("z", values.z), h=by_layer("h", values.h | {last: values.f}),
         mask=by_layer("mask", values.mask), fed=by_layer("fed", values.fed), f=values.f, losses=losses[:, 0],
         loss=float(loss[0]), penalty=omega,
         grad_f=grad_f, grad_a=by_layer("grad_a", gradients.a), grad_z=by_layer("grad_z", gradients.z),
-        grad_h=by_layer("grad_h", gradients.h | {last: grad_f}), grad_W=by_layer("grad_W", gradients.W),
+        grad_h=by_layer("grad_h", gradients.h | {last: grad_f}), grad_W=by_layer("grad_W", grad_W),
         grad_b=by_layer("grad_b", gradients.b), grad_gamma=by_layer("grad_gamma", gradients.gamma),
         grad_beta=by_layer("grad_beta", gradients.beta),
     )  # fmt: skip

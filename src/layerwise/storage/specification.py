@@ -43,6 +43,7 @@ def network_to_data(net: Network) -> dict[str, Any]:
         "initialisation": _initialisation_to_data(net.output_initialisation),
         "input_dropout": net.input_dropout,
         "input_noise": net.input_noise,
+        "tied": net.tied,
     }
 
 
@@ -68,7 +69,8 @@ def network_from_data(data: Mapping[str, Any]) -> Network:
         return Network(
             data["inputs"], layers, data["outputs"], output=_output_from_data(data["output"]),
             initialisation=_initialisation_from_data(data["initialisation"]),
-            input_dropout=data.get("input_dropout", 0.0), input_noise=data.get("input_noise", 0.0),  # not in old files
+            input_dropout=data.get("input_dropout", 0.0), input_noise=data.get("input_noise", 0.0),
+            tied=data.get("tied", False),  # none of the three is in old files
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, OverflowError) as problem:
         got = f"none of {problem}" if isinstance(problem, KeyError) else str(problem)
