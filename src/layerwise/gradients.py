@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from .errors import InputError, SpecificationError, check_number
 from .network import Network, Parameters
+from .network.activity import activity_of_rows
 from .network.inputs import check_inputs, check_parameters, check_targets, check_weights
 from .network.parameters import views
 from .network.programs import Setting, constant_scalars, executable, layered, vectors_of
 from .network.propagation import Training, Values, forward
-from .network.steps import Batch, batch_losses, loss_and_gradient
+from .network.steps import Batch, batch_losses, batch_mean, loss_and_gradient
 from .network.trace import training_of
 from .ops import Expression, NumpyOps, Operand, TangentOps, Vocabulary
 from .ops.tangent import Dual
@@ -153,6 +154,9 @@ def check_gradient(
         total = float(batch_losses(cast(Vocabulary, of_losses), net, values, batch)[0][0])
         if penalty.terms:
             total += float(penalty_forward(ops, penalty, [theta.W[k] for k in net.own_weights], strengths)[0])
+        activity = activity_of_rows(ops, net, values, batch.training)
+        if activity is not None:
+            total += float(batch_mean(ops, activity, batch)[0])
         pieces = _pieces(ops, net, theta, values, penalty, of_losses.found)
         theta.vector[i] = center
         return total, pieces
@@ -198,7 +202,7 @@ def per_example_gradients(
     Returns
     -------
     array (n, P)
-        Their mean is the gradient of the data loss.
+        Their mean is the gradient of the data loss: penalties, those on activations too, are no part of it.
 
     Raises
     ------
@@ -411,6 +415,10 @@ def _pieces(
         if comparisons is not None:
             before_g = values.z[k] if layer.batch_norm else values.a[k]
             (smooth if layer.activation.kinks == () else kinked).append(ops.map(comparisons, before_g))
+        for term in layer.activity.terms:
+            comparisons = term.omega.branches()
+            if comparisons is not None:
+                kinked.append(ops.map(comparisons, values.h[k]))
     for term in penalty.terms:
         comparisons = term.omega.branches()
         if comparisons is not None:

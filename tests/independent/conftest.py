@@ -98,7 +98,7 @@ class Peer:
     """A network in JAX, with everything but theta and X fixed.
 
     `masks` are the dropout masks by layer; `running` the running mean and variance of each layer, None for those of the
-    batch; `counts` is w_t / w_mean of each row.
+    batch; `counts` is w_t / w_mean of each row; penalties on activations count in `training`.
     """
 
     net: Any
@@ -107,6 +107,7 @@ class Peer:
     running: Any = None
     counts: Any = 1.0
     penalty: Any = None
+    training: bool = False
 
     def arrays(self, vector: Any) -> dict[tuple[str, int], Any]:
         """The arrays of theta in their canonical order: W1, b1, gamma1, beta1, W2, ..."""
@@ -126,6 +127,11 @@ class Peer:
 
     def preactivation(self, vector: Any, X: Any) -> Any:
         """a^(L+1), row by row."""
+        return self.preactivation_activity(vector, X)[0]
+
+    def preactivation_activity(self, vector: Any, X: Any) -> tuple[Any, Any]:
+        """a^(L+1), and the penalties on activations, row by row."""
+        activity = jnp.zeros(len(X))
         theta, h, last = self.arrays(vector), X, len(self.net.layers) + 1
         if self.net.tied:
             theta |= {("W", k): theta["W", last + 1 - k].T for k in range(last // 2 + 1, last + 1)}
@@ -136,9 +142,11 @@ class Peer:
                 a = theta["gamma", k] * (a - mean) / jnp.sqrt(variance + 1e-5) + theta["beta", k]
             name = layer.activation.name
             h = (ACTIVATIONS.get(name) or getattr(jax.nn, name))(a)
+            for term in layer.activity.terms:
+                activity += term.strength * jnp.sum(PENALTIES[term.name](h), axis=1)
             if self.masks is not None and k in self.masks:
                 h = h * self.masks[k]
-        return jnp.dot(h, theta["W", last].T) + theta["b", last]
+        return jnp.dot(h, theta["W", last].T) + theta["b", last], activity
 
     def f(self, vector: Any, X: Any) -> Any:
         """The output of every row."""
@@ -154,9 +162,9 @@ class Peer:
 
     def objective_losses_f(self, vector: Any, X: Any) -> tuple[Any, tuple[Any, Any]]:
         """J = (1/n) sum_t (w_t / w_mean) l_t + lambda Omega(theta); and beside it the l_t and f."""
-        a = self.preactivation(vector, X)
+        a, activity = self.preactivation_activity(vector, X)
         losses = self.of(LOSSES, a, self.y)
-        total = jnp.mean(self.counts * losses)
+        total = jnp.mean(self.counts * (losses + activity if self.training else losses))
         for term in self.penalty.terms if self.penalty else ():
             weights = [array for (name, _), array in self.arrays(vector).items() if name == "W"]
             total += term.strength * sum(jnp.sum(PENALTIES[term.name](W)) for W in weights)

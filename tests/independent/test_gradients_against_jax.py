@@ -67,6 +67,7 @@ def compared(make_peer, running, agree, net, theta, X, y, options, transform=jax
     peer = make_peer(
         net, y, masks=dict(t.mask), running=None if options.get("mode") == "train" else running(theta),
         counts=1.0 if weights is None else weights / mean, penalty=options.get("penalty"),
+        training=options.get("mode") == "train",
     )  # fmt: skip
     vector, X = jnp.asarray(theta.vector), jnp.asarray(t.fed[1])  # x, or what corruption has made of it
     derive = transform(jax.value_and_grad(peer.objective_losses_f, has_aux=True))
@@ -112,6 +113,18 @@ def test_corrupted_inputs(make_peer, running, agree, problem, output, batch_norm
     t = compared(make_peer, running, agree, net, theta, X, y, {"mode": "train", "key": (3, 4), "weights": WEIGHTS})
     assert (t.fed[1] == 0).any()
     assert np.abs(t.fed[1] - X).max() > 0.1
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@OUTPUT
+def test_penalties_on_activations(make_peer, running, agree, problem, output, batch_norm):
+    layers = [Layer(4, "tanh", 0.3, batch_norm, activity=ELASTIC), 3, Layer(5, OWN, activity=L2(0.1))]
+    net = Network(3, layers, 3, output=output)
+    theta, X, y = problem(net, 8)
+    options = {"penalty": ELASTIC, "weights": WEIGHTS}
+    with_them = compared(make_peer, running, agree, net, theta, X, y, options | {"mode": "train", "key": (3, 4)})
+    without = compared(make_peer, running, agree, net, theta, X, y, options)
+    assert with_them.penalty > without.penalty > 0
 
 
 TIED = {"hidden": "tanh", "tied": True}

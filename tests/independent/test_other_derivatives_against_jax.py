@@ -10,6 +10,7 @@ import pytest
 from layerwise import (
     L1,
     L2,
+    Layer,
     Network,
     hessian_vector_product,
     input_gradient,
@@ -109,6 +110,16 @@ def test_gradients_of_single_examples(make_peer, running, problem, output, optio
     expected = jax.jit(jax.jacrev(peer.losses))(jnp.asarray(theta.vector), jnp.asarray(X))
     np.testing.assert_allclose(ours, expected, **CLOSE)
     np.testing.assert_allclose(ours.mean(axis=0), t.gradient, **CLOSE)
+
+
+@OUTPUT
+def test_hessian_vector_products_with_penalties_on_activations(make_peer, agree, problem, output):
+    net = Network(3, [Layer(4, "tanh", batch_norm=True, activity=L2(0.1) + L1(0.05))], 3, output=output, tied=True)
+    theta, X, y = problem(net, 8)
+    v = np.random.default_rng(1).normal(size=theta.vector.shape)
+    ours = hessian_vector_product(net, theta, X, y, v, weights=WEIGHTS, mode="train")
+    peer = make_peer(net, y, counts=WEIGHTS / WEIGHTS.mean(), training=True)
+    agree(net, ours, hessian_times(peer, theta, X, v), 1e-9)
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])

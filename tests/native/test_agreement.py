@@ -180,6 +180,9 @@ NETWORKS = {
     "corrupted": Network(8, [9], 8, hidden="tanh", output="identity", input_dropout=0.3, input_noise=0.5, dropout=0.1),
     "tied": Network(33, [17, 4, 17], 33, hidden="tanh", output="identity", tied=True, dropout=0.1),
     "tied and normalised": Network(6, [9], 6, hidden="silu", output="sigmoid", tied=True, batch_norm=True),
+    "activity": Network(
+        6, [Layer(9, "tanh", dropout=0.1, activity=lw.L1(0.1)), Layer(33, "silu", activity=lw.L2(0.1))], 3
+    ),
     "layers of all kinds": Network(
         20, [Layer(31, "tanh", dropout=0.1), Layer(17, "silu", batch_norm=True), Layer(64, "relu")], 6
     ),

@@ -89,6 +89,14 @@ def test_a_w_of_two_layers_is_not_multiplied_before_it_has_both_gradients(engine
     assert vectors["theta"].tobytes() == alone["theta"].tobytes()
 
 
+@pytest.mark.parametrize("inputs", [256, 271])
+def test_a_penalty_on_activations_changes_nothing_about_it(engines, inputs):
+    net = lw.Network(inputs, [lw.Layer(37, "tanh", activity=lw.L1(0.1))], 3)
+    alone, _ = trained(engines, net, lw.SGD(0.01), 1)
+    vectors, _ = trained(engines, net, lw.SGD(0.01), len(SIZES))
+    assert vectors["theta"].tobytes() == alone["theta"].tobytes()
+
+
 @pytest.mark.parametrize("threads", ["1", "2", "3"])
 def test_bits_do_not_depend_on_threads(engines, threads, monkeypatch):
     net = lw.Network(700, [200], 3)  # large enough to be shared

@@ -11,7 +11,7 @@ import pytest
 
 import layerwise as lw
 from layerwise.engines.native import engine as native
-from layerwise.network import Network
+from layerwise.network import Layer, Network
 
 #: More than most machines have processors, and odd, so that parts of work do not come out even.
 COUNTS = (2, 3, 5)
@@ -33,6 +33,10 @@ TRAININGS = {
     "tied": (
         Network(300, [257], 300, output="identity", tied=True, input_dropout=0.2), 200,
         {"update": lw.Adam(), "batch_size": 40, "clip_norm": 1.0},
+    ),
+    "activity": (
+        Network(300, [Layer(513, activity=lw.L1(1e-3)), Layer(70, "tanh", activity=lw.L2(1e-2))], 7), 330,
+        {"update": lw.SGD(0.1), "batch_size": 64},
     ),
     "300-513-7": (Network(300, [513], 7, hidden="gelu", output="identity"), 1001, {"batch_size": "all"}),
 }  # fmt: skip

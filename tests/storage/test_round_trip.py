@@ -19,6 +19,7 @@ from layerwise.errors import InputError
 from layerwise.network import Layer, Network
 from layerwise.rules import activations, initialisation
 from layerwise.rules.initialisation import Initialisation
+from layerwise.rules.penalties import L1, L2, Penalty
 from layerwise.storage import load, save
 from layerwise.storage.specification import network_from_data, network_to_data
 from layerwise.training.fit import fit
@@ -35,6 +36,11 @@ NETWORKS = {
     ),
     "corrupted inputs": Network(3, [4], 3, output="identity", input_dropout=0.3, input_noise=0.1),
     "tied": Network(3, [2], 3, hidden="tanh", output="identity", tied=True),
+    "penalties on activations": Network(
+        3,
+        [Layer(4, "tanh", activity=L1(0.1) + L2(0.2)), 2, Layer(3, activity=Penalty.own(0.3, lambda s, h: h * h * h))],
+        2,
+    ),
     "own activation": Network(3, [4], 2, hidden=lambda s, a: s.where(a > 0, a, 0.2 * s.tanh(a))),
     "own activation by another's name": Network(
         3, [Layer(4, activations.Activation.own(lambda s, a: a * a, "relu"))], 2
@@ -80,6 +86,8 @@ def test_files_from_before_networks_had_all_settings():
     net = NETWORKS["layers of all kinds"]
     data = network_to_data(net)
     del data["input_dropout"], data["input_noise"], data["tied"]
+    for layer in data["layers"]:
+        del layer["activity"]
     assert network_from_data(data) == net
 
 

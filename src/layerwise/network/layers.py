@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import LayerIndexError, check_number
 from ..rules.activations import Activation, activation
 from ..rules.initialisation import Initialisation, initialisation
+from ..rules.penalties import Penalty, as_penalty
 
 
 @dataclass(frozen=True, init=False)
@@ -26,6 +27,10 @@ class Layer:
         Normalise the pre-activation over the batch.
     initialisation : str, float or Initialisation
         How W is drawn.
+    activity : Penalty, optional
+        A penalty on h^(k), before its dropout mask: in training each row adds strength * sum over units of omega(h) to
+        its loss, counted by its weight like the loss, and reported within the penalty. ``lw.L1(1e-3)`` makes codes
+        sparse.
 
     Examples
     --------
@@ -38,16 +43,18 @@ class Layer:
     dropout: float
     batch_norm: bool
     initialisation: Initialisation
+    activity: Penalty
 
     def __init__(
         self, units: int, activation: Any = "relu", dropout: float = 0.0, batch_norm: bool = False,
-        initialisation: str | float | Initialisation = "glorot_uniform",
+        initialisation: str | float | Initialisation = "glorot_uniform", activity: Penalty | None = None,
     ) -> None:  # fmt: skip
         check_number("units of a layer", units, at_least=1, whole=True)
         check_number("dropout", dropout, at_least=0, below=1)
         settings = {
             "units": int(units), "activation": _activation(activation), "dropout": float(dropout),
             "batch_norm": bool(batch_norm), "initialisation": _initialisation(initialisation),
+            "activity": as_penalty(activity, "activity"),
         }  # fmt: skip
         for name, value in settings.items():
             object.__setattr__(self, name, value)

@@ -14,6 +14,7 @@ from ..errors import SpecificationError, closest
 from ..program import Program, Recorded, Recorder, Role
 from ..rules.penalties import Penalty
 from ..rules.updates import SGD, Update
+from .activity import activity_strengths
 from .parameters import Parameters
 from .propagation import Gradients, Training, Values, dropout_probabilities
 from .specification import Network, Segment
@@ -146,10 +147,15 @@ def vectors_of(theta: Parameters) -> dict[str, Array]:
 
 
 def constant_scalars(net: Network, penalty: Penalty) -> dict[str, float]:
-    """Return the scalars of dropout, noise and penalty by the names that programs give them."""
+    """Return the scalars of dropout, noise and penalties by the names that programs give them."""
     strengths = zip(strength_names(penalty), (term.strength for term in penalty.terms), strict=True)
     noise = {NOISE: net.input_noise} if net.input_noise > 0 else {}
-    return {layered("p", k): p for k, p in dropout_probabilities(net).items()} | noise | dict(strengths)
+    activity = {
+        name: strength
+        for k, values in activity_strengths(net).items()
+        for name, strength in zip(_activity_names(net, k), values, strict=True)
+    }
+    return {layered("p", k): p for k, p in dropout_probabilities(net).items()} | noise | activity | dict(strengths)
 
 
 def update_scalars(update: Update, t: Any, rate: Any) -> dict[str, Any]:
@@ -171,6 +177,10 @@ def strength_names(penalty: Penalty) -> list[str]:
     """
     names = [f"lambda_{term.name}" for term in penalty.terms]
     return [name if (count := names[: i + 1].count(name)) == 1 else f"{name}_{count}" for i, name in enumerate(names)]
+
+
+def _activity_names(net: Network, k: int) -> list[str]:
+    return [layered(name, k) for name in strength_names(net.layers[k - 1].activity)]
 
 
 def layered(name: str, k: int) -> str:
@@ -286,7 +296,11 @@ def _training_batch(recorder: Recorder, net: Network, setting: Setting) -> tuple
 def _training(recorder: Recorder, net: Network) -> Training:
     rows, key = recorder.buffer("rows", ("n",), "rows"), recorder.buffer("key", (2,), "key")
     dropout = {k: recorder.buffer(layered("p", k), (), "scalar") for k in dropout_probabilities(net)}
-    return Training(rows, key, dropout, recorder.buffer(NOISE, (), "scalar") if net.input_noise > 0 else 0.0)
+    noise = recorder.buffer(NOISE, (), "scalar") if net.input_noise > 0 else 0.0
+    names = {k: _activity_names(net, k) for k in activity_strengths(net)}
+    return Training(rows, key, dropout, noise, {
+        k: [recorder.buffer(name, (), "scalar") for name in of_layer] for k, of_layer in names.items()
+    })  # fmt: skip
 
 
 def _output_gradient(recorder: Recorder, net: Network) -> tuple[Values, Gradients]:

@@ -12,7 +12,7 @@ running_variance[k]: parameters, recorded buffers, or pairs of value and tangent
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,12 +82,15 @@ class Training:
         The probability of each layer that has dropout; of components of x as layer 0.
     noise : operand or number
         The strength of the noise on x.
+    activity : mapping of k to operands or numbers
+        The strengths of the penalty on h^(k), of each layer that has one.
     """
 
     rows: Operand
     key: Operand
     dropout: Mapping[int, Operand]
     noise: Operand = 0.0
+    activity: Mapping[int, Sequence[Operand]] = field(default_factory=dict)
 
 
 def dropout_probabilities(net: Network) -> dict[int, float]:
@@ -145,7 +148,7 @@ def _affine(ops: Vocabulary, net: Network, theta: Any, k: int, fed: Operand) -> 
 
 def backward(
     ops: Vocabulary, net: Network, theta: Any, values: Values, grad_a: Operand, *, tied: bool,
-    row_scale: Operand | None = None, to_input: bool = False,
+    row_scale: Operand | None = None, to_input: bool = False, grad_activity: Mapping[int, Operand] | None = None,
 ) -> Gradients:  # fmt: skip
     """Propagate grad_a^(L+1) back to every layer.
 
@@ -158,6 +161,8 @@ def backward(
         What each row counts in the gradients of the parameters; the rows' own gradients stay unscaled.
     to_input : bool
         Also compute the gradient with respect to x, as h[0].
+    grad_activity : mapping of k to operand (n, d), optional
+        The gradients of penalties on h^(k), which count beside what comes from the layer above.
     """
     gradients = Gradients()
 
@@ -167,6 +172,8 @@ def backward(
     for k in range(net.L + 1, 0, -1):
         if k <= net.L:
             layer = net.layers[k - 1]
+            if grad_activity and k in grad_activity:
+                gradients.h[k] = ops.add(gradients.h[k], grad_activity[k])
             grad_h = gradients.h[k]
             grad_a = activation_backward(
                 ops, layer.activation, values.z[k] if layer.batch_norm else values.a[k], values.h[k], grad_h

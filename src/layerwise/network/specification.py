@@ -103,9 +103,9 @@ class Network:
     outputs: int
     output: Output
     output_initialisation: Initialisation
-    input_dropout: float = 0.0
-    input_noise: float = 0.0
-    tied: bool = False
+    input_dropout: float
+    input_noise: float
+    tied: bool
 
     def __init__(
         self, inputs: int, layers: Sequence[int | Layer], outputs: int, *, hidden: Any = "relu",

@@ -14,6 +14,7 @@ from ..ops import Operand, Vocabulary, expression
 from ..rules.clipping import clip_factor, clipped
 from ..rules.penalties import Penalty, penalty_backward, penalty_forward
 from ..rules.updates import Update, apply_update
+from .activity import activity_gradients, activity_of_rows
 from .propagation import Gradients, Training, Values, backward, forward
 from .specification import Network
 
@@ -54,7 +55,7 @@ class Computed:
     loss, score : operand (1,)
         Means over the batch.
     penalty : operand (1,) or None
-        lambda Omega; None without a penalty.
+        lambda Omega, and the mean of the penalties on activations; None without a penalty.
     reported : operand (1,) or None
         The mean of what the output reports beside the loss, weighted like it; None if it reports nothing.
     """
@@ -80,6 +81,12 @@ def batch_mean(ops: Vocabulary, values: Operand, batch: Batch) -> Operand:
     return ops.divide(ops.sum_rows(counted), ops.row_count(batch.X))
 
 
+def counted(ops: Vocabulary, grad: Operand, batch: Batch) -> Operand:
+    """(1/n) (w_t / w_mean) grad_t: what each row's own gradient counts in that of the mean.  (n, d) -> (n, d)"""
+    grad = ops.divide(grad, ops.row_count(batch.X))
+    return grad if batch.weights is None else ops.multiply(grad, batch.weights)
+
+
 def batch_score(ops: Vocabulary, net: Network, values: Values, batch: Batch) -> Operand:
     """The mean of the scores, which no weights count: of the right classes, or of the squared errors.  -> (1,)"""
     scores = net.output.scores(ops, values.a[net.L + 1], batch.y)
@@ -93,14 +100,18 @@ def loss_and_gradient(
     values = forward(ops, net, theta, batch.X, batch.training)
     loss, _ = batch_losses(ops, net, values, batch)
     score = batch_score(ops, net, values, batch)
-    grad_a = ops.divide(net.output.loss_gradient_at_preactivation(ops, values.f, batch.y), ops.row_count(batch.X))
-    if batch.weights is not None:
-        grad_a = ops.multiply(grad_a, batch.weights)
-    gradients = backward(ops, net, theta, values, grad_a, tied=batch.training is not None)
+    grad_a = counted(ops, net.output.loss_gradient_at_preactivation(ops, values.f, batch.y), batch)
+    at_h = activity_gradients(ops, net, values, batch.training)
+    at_h = {k: counted(ops, grad, batch) for k, grad in at_h.items()}
+    gradients = backward(ops, net, theta, values, grad_a, tied=batch.training is not None, grad_activity=at_h)
     for k in net.own_weights:
         gradients.W[k] = penalty_backward(ops, penalty, theta.W[k], gradients.W[k], strengths)
     weights = [theta.W[k] for k in net.own_weights]
     omega = penalty_forward(ops, penalty, weights, strengths) if penalty.terms else None
+    activity = activity_of_rows(ops, net, values, batch.training)
+    if activity is not None:
+        activity = batch_mean(ops, activity, batch)
+        omega = activity if omega is None else ops.add(omega, activity)
     for k in values.running_mean:
         ops.write(theta.running_mean[k], values.running_mean[k])
         ops.write(theta.running_variance[k], values.running_variance[k])

@@ -11,12 +11,13 @@ import numpy.typing as npt
 from ..errors import InputError, SpecificationError, check_number
 from ..ops import NumpyOps
 from ..rules.penalties import Penalty, as_penalty, penalty_backward, penalty_forward
+from .activity import activity_gradients, activity_of_rows, activity_strengths
 from .inputs import check_inputs, check_parameters, check_targets, check_weights
 from .layers import ByLayer
 from .parameters import Parameters
 from .propagation import Training, backward, dropout_probabilities, forward
 from .specification import Network
-from .steps import Batch, batch_losses
+from .steps import Batch, batch_losses, batch_mean
 
 Array = npt.NDArray[Any]
 
@@ -45,10 +46,11 @@ class Trace:
     loss : float
         (1/n) sum_t (w_t / w_mean) l_t.
     penalty : float
-        lambda Omega(theta).
+        lambda Omega(theta); in mode "train" also the mean of the penalties on activations, weighted like the loss.
     grad_f, grad_a, grad_z, grad_h
         One row an example: gradients of that example's own loss. With batch normalisation in mode "train" the examples
-        are tied, and these are gradients of n times the mean loss. grad_f can be infinite where f_y is 0.
+        are tied, and these are gradients of n times the mean loss. grad_f can be infinite where f_y is 0. In mode
+        "train" each example's penalty on activations counts with its loss.
     grad_W, grad_b, grad_gamma, grad_beta : ByLayer
         Gradients of the objective: loss + penalty. Where weights are tied, grad_W[L+2-k] is grad_W[k]', and both are of
         the W that the two layers share.
@@ -134,19 +136,24 @@ def trace(
     relative = None if w is None else (w / mean).astype(dtype)[:, None]
 
     values = forward(ops, net, theta, X, training)
-    loss, losses = batch_losses(ops, net, values, Batch(X, y, relative))
+    batch = Batch(X, y, relative)
+    loss, losses = batch_losses(ops, net, values, batch)
+    activity, at_h = activity_of_rows(ops, net, values, training), activity_gradients(ops, net, values, training)
     grad_a = net.output.loss_gradient_at_preactivation(ops, values.f, y)
     grad_f = net.output.loss_gradient_at_output(ops, values.f, y)
     share: Any = 1.0 / len(X)
     if tied and relative is not None:  # tied rows have no losses of their own: each carries its weight from the start
         grad_a, grad_f = grad_a * relative, grad_f * relative
+        at_h = {k: grad * relative for k, grad in at_h.items()}
     elif relative is not None:
         share = relative / len(X)
-    gradients = backward(ops, net, theta, values, grad_a, tied=tied, row_scale=share, to_input=True)
+    gradients = backward(
+        ops, net, theta, values, grad_a, tied=tied, row_scale=share, to_input=True, grad_activity=at_h
+    )  # fmt: skip
     strengths = [term.strength for term in penalty.terms]
-    omega = 0.0
+    omega = 0.0 if activity is None else float(batch_mean(ops, activity, batch)[0])
     if penalty.terms:
-        omega = float(penalty_forward(ops, penalty, [theta.W[k] for k in net.own_weights], strengths)[0])
+        omega += float(penalty_forward(ops, penalty, [theta.W[k] for k in net.own_weights], strengths)[0])
         gradients.W = {k: penalty_backward(ops, penalty, theta.W[k], g, strengths) for k, g in gradients.W.items()}
 
     def by_layer(name: str, arrays: dict[int, Array]) -> ByLayer:
@@ -193,7 +200,8 @@ def training_of(
     for name, number, bits in (("seed of the key", pair[0], 64), ("step of the key", pair[1], 32)):
         check_number(name, number, at_least=0, below=2**bits, whole=True)
     place = int(pair[0]), int(pair[1])
-    return Training(check_places(rows, n), place, dropout_probabilities(net), net.input_noise)
+    places = check_places(rows, n)
+    return Training(places, place, dropout_probabilities(net), net.input_noise, activity_strengths(net))
 
 
 def check_places(rows: Any, n: int) -> Array:

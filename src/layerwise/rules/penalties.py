@@ -1,4 +1,4 @@
-"""Penalties lambda Omega(theta) on the weights W, never on biases (course-map row 19)."""
+"""Penalties lambda Omega(theta) on the weights W, never on biases (course-map row 19), and on activations h."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..ops import Expression, Operand, Vocabulary, expression
 
 @dataclass(frozen=True)
 class Term:
-    """strength * sum over all weights w of omega(w)."""
+    """strength * sum over all weights w (or activations) of omega(w)."""
 
     name: str
     strength: float
@@ -24,6 +24,11 @@ class Term:
     def grad_plus_slope(self) -> Expression:
         """The sum grad + strength * omega'(w), as one formula of grad, w and strength."""
         return Expression.trace(lambda s, grad, w, strength: grad + strength * self.slope(s, w))
+
+    @cached_property
+    def scaled_slope(self) -> Expression:
+        """strength * omega'(w), as one formula of w and strength."""
+        return Expression.trace(lambda s, w, strength: strength * self.slope(s, w))
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ class Penalty:
         return cls((Term(name, float(strength), formula, formula.derivative(formula.inputs[0])),))
 
 
-def as_penalty(penalty: Penalty | None) -> Penalty:
+def as_penalty(penalty: Penalty | None, where: str = "penalty") -> Penalty:
     """Return the penalty, or one without terms for None.
 
     Raises
@@ -67,7 +72,7 @@ def as_penalty(penalty: Penalty | None) -> Penalty:
     if isinstance(penalty, Penalty):
         return penalty
     raise SpecificationError(
-        where="penalty", expected="lw.L2(strength), lw.L1(strength) or their sum", got=repr(penalty),
+        where=where, expected="lw.L2(strength), lw.L1(strength) or their sum", got=repr(penalty),
         remedy="write lw.L2(1e-4), say",
     )  # fmt: skip
 
@@ -114,3 +119,21 @@ def penalty_backward(
     for term, strength in zip(penalty.terms, strengths, strict=True):
         grad_W = ops.map(term.grad_plus_slope, grad_W, W, strength)
     return grad_W
+
+
+def activity_forward(ops: Vocabulary, penalty: Penalty, h: Operand, strengths: Sequence[Any]) -> Operand:
+    """The sum over terms and units of strength omega(h), for every row.  h: (n, d) -> (n, 1)"""
+    total = None
+    for term, strength in zip(penalty.terms, strengths, strict=True):
+        value = ops.map(_scale, ops.sum_columns(ops.map(term.omega, h)), strength)
+        total = value if total is None else ops.add(total, value)
+    return total
+
+
+def activity_backward(ops: Vocabulary, penalty: Penalty, h: Operand, strengths: Sequence[Any]) -> Operand:
+    """grad_h of `activity_forward`, for every row: the sum over terms of strength omega'(h).  (n, d) -> (n, d)"""
+    total = None
+    for term, strength in zip(penalty.terms, strengths, strict=True):
+        value = ops.map(term.scaled_slope, h, strength)
+        total = value if total is None else ops.add(total, value)
+    return total

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from ..errors import StorageError, check_number
 from ..network import Layer, Network
@@ -13,6 +13,10 @@ from ..rules import activations, initialisation, outputs
 from ..rules.activations import Activation
 from ..rules.initialisation import Initialisation
 from ..rules.outputs import Output
+from ..rules.penalties import L1, L2, Penalty, Term
+
+#: What is stored by name.
+PENALTIES: Final[dict[str, Callable[[float], Penalty]]] = {"l1": L1, "l2": L2}
 
 
 def network_to_data(net: Network) -> dict[str, Any]:
@@ -35,6 +39,7 @@ def network_to_data(net: Network) -> dict[str, Any]:
                 "dropout": layer.dropout,
                 "batch_norm": layer.batch_norm,
                 "initialisation": _initialisation_to_data(layer.initialisation),
+                "activity": [_term_to_data(term) for term in layer.activity.terms],
             }
             for layer in net.layers
         ],
@@ -63,6 +68,7 @@ def network_from_data(data: Mapping[str, Any]) -> Network:
                 layer["dropout"],
                 layer["batch_norm"],
                 _initialisation_from_data(layer["initialisation"]),
+                Penalty(tuple(_term_from_data(term) for term in layer.get("activity", []))),
             )
             for layer in data["layers"]
         ]
@@ -70,7 +76,7 @@ def network_from_data(data: Mapping[str, Any]) -> Network:
             data["inputs"], layers, data["outputs"], output=_output_from_data(data["output"]),
             initialisation=_initialisation_from_data(data["initialisation"]),
             input_dropout=data.get("input_dropout", 0.0), input_noise=data.get("input_noise", 0.0),
-            tied=data.get("tied", False),  # none of the three is in old files
+            tied=data.get("tied", False),  # none of the three is in old files, nor is "activity" above
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, OverflowError) as problem:
         got = f"none of {problem}" if isinstance(problem, KeyError) else str(problem)
@@ -116,6 +122,23 @@ def _output_from_data(data: Any) -> Output | str:
     if make is outputs.MAKERS["own"]:
         settings["loss"] = Expression.from_data(settings["loss"])
     return make(**settings)
+
+
+def _term_to_data(term: Term) -> dict[str, Any]:
+    data = {"name": term.name, "strength": term.strength}
+    if any(term == built_in(term.strength).terms[0] for built_in in PENALTIES.values()):
+        return data
+    return data | {"omega": term.omega.to_data(), "slope": term.slope.to_data()}
+
+
+def _term_from_data(data: Any) -> Term:
+    check_number("activity", data["strength"], at_least=0)
+    if "omega" not in data and "slope" not in data:
+        return PENALTIES[data["name"]](data["strength"]).terms[0]
+    omega, slope = Expression.from_data(data["omega"]), Expression.from_data(data["slope"])
+    if any((len(formula.inputs), len(formula.outputs)) != (1, 1) for formula in (omega, slope)):
+        raise ValueError(f"a penalty of {omega.inputs} with a slope of {slope.inputs}")
+    return Term(str(data["name"]), float(data["strength"]), omega, slope)
 
 
 def _initialisation_to_data(rule: Initialisation) -> Any:
