@@ -373,6 +373,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         plain = sample_weight is None and classes is None and validation is None
         if plain and one_row is not None and one_row.step(self, X, y):
             return self
+        self._validate_params()
         if self.n_ensemble > 1:
             fit_members(self, True, lambda member: member.partial_fit(
                 X, y, sample_weight, classes, validation=validation

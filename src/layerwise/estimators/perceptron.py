@@ -19,8 +19,6 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from ..engines import Source
 from ..network import Layer, Network, Parameters
 from ..network.programs import predict_rows
-from ..network.propagation import forward
-from ..ops import NumpyOps
 from ..ops.memory import aligned
 from ..rules.activations import SYNONYMS, Activation
 from ..rules.activations import TABLE as ACTIVATIONS
@@ -29,13 +27,13 @@ from ..rules.penalties import L1, L2, Penalty
 from ..rules.schedules import TABLE as SCHEDULES
 from ..rules.schedules import Schedule
 from ..rules.updates import Update
-from ..training.evaluation import cut
 from ..training.history import History
 from ..training.state import TrainingState, start
 from . import epochs, lbfgs
 from .arrays import LayerArrays, coefs_of, intercepts_of, replace_all
 from .ensemble import fit_members
 from .epochs import Rows
+from .hidden import HiddenLayers
 from .online import OneRow
 from .scikit import ScikitAdam, ScikitSGD, draw_parameters, with_rate, with_reported_loss
 from .validation import divided, rows_of
@@ -51,7 +49,7 @@ FITTED: Final = (
 )  # fmt: skip
 
 
-class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
+class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
     """The base of `MLPClassifier` and `MLPRegressor`.
 
     A kind of estimator says what its targets are (`_encoded`), which output the network has (`_output`) and how good
@@ -346,29 +344,6 @@ class Perceptron(BaseEstimator, ABC):  # type: ignore[misc]
         """Return X after all checks, as engines take it."""
         check_is_fitted(self)
         return rows_of(validate_data(self, X, accept_sparse=["csr", "csc"], reset=False))
-
-    def transform(self, X: Any, layer: int | None = None) -> Array:
-        """Return h^(layer) of every row: what a hidden layer makes of it.
-
-        Parameters
-        ----------
-        X : array, sparse matrix or data frame (n, n_features)
-        layer : int, optional
-            Hidden layers count from 1, 0 gives X; the last one by default.
-
-        Returns
-        -------
-        array (n, units)
-        """
-        rows, net, theta = self._rows_to_predict(X), self.network_, self.theta_
-        k = net.L if layer is None else layer
-        if k not in range(net.L + 1):
-            raise ValueError(f"layer has to be one of 0 to {net.L}, got {layer!r}.")
-        ops, pieces = NumpyOps(theta.vector.dtype), []
-        for first, end in cut(len(rows), net.piece):
-            piece = np.asarray(rows[first:end], theta.vector.dtype)
-            pieces.append(forward(ops, net, theta, piece).h[int(k)])
-        return np.concatenate(pieces)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

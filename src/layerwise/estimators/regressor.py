@@ -234,6 +234,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         one_row = self.__dict__.get("_one_row")
         if one_row is not None and sample_weight is None and validation is None and one_row.step(self, X, y):
             return self
+        self._validate_params()
         if self.n_ensemble > 1:
             fit_members(self, True, lambda member: member.partial_fit(X, y, sample_weight, validation=validation))
             return self
