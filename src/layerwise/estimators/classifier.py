@@ -232,6 +232,13 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
                 "class_weight 'balanced' is not supported for partial_fit, which never sees all rows. Give a dict of "
                 "weights, such as compute_class_weight returns."
             )
+        codes = y if y.ndim == 1 else y[:, 0] if y.shape[1] == 1 else None
+        if weights is not None and self.class_weight == "balanced" and codes is not None:
+            # A row counts what it weighs; a class without weight stays so.
+            sums = np.bincount(codes, weights, len(self.classes_))
+            wanted = weights.sum() / len(self.classes_)
+            of_class = np.divide(wanted, sums, out=np.zeros(len(sums)), where=sums > 0)
+            return np.asarray(weights * of_class[codes])
         of_classes: Array = compute_sample_weight(self.class_weight, self._decoded(y))
         return of_classes if weights is None else weights * of_classes
 

@@ -56,6 +56,8 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
     predictions are (`_score`).
     """
 
+    #: Groups that are routed for the folds of a search do not go to `fit` as well, unless it is asked to take them.
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": False}
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({*ACTIVATIONS, *SYNONYMS}), callable, Activation, "array-like"],
