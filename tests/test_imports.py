@@ -122,7 +122,7 @@ def test_nothing_heavy_is_loaded(code):
 
 
 PUBLIC = [
-    "Activation", "Adagrad", "Adam", "AdamW", "Constant", "CosLog4", "Cosine", "DecisionBoundary",
+    "Activation", "Adagrad", "Adam", "AdamW", "Autoencoder", "Constant", "CosLog4", "Cosine", "DecisionBoundary",
     "DivergenceError", "DivergenceWarning", "Expression", "FilterDisplay", "GaussianNLL", "History", "Huber",
     "InverseTime", "L1", "L2", "Layer", "LayerwiseError", "LossCurveDisplay", "MLPClassifier", "MLPRegressor",
     "Model", "Network", "Output", "OwnUpdate", "Parameters", "Penalty", "Quantile", "RMSProp", "RidgeDisplay",

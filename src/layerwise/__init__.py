@@ -67,6 +67,7 @@ _HOME = {
     "LayerwiseError": "errors",
     "DivergenceError": "errors",
     "DivergenceWarning": "errors",
+    "Autoencoder": "estimators",
     "MLPClassifier": "estimators",
     "MLPRegressor": "estimators",
 }
@@ -90,7 +91,7 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from .errors import DivergenceError, DivergenceWarning, LayerwiseError
-    from .estimators import MLPClassifier, MLPRegressor
+    from .estimators import Autoencoder, MLPClassifier, MLPRegressor
     from .gradients import (
         check_gradient,
         hessian_vector_product,

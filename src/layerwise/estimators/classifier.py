@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin
-from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d, compute_sample_weight
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils import compute_sample_weight
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import validate_data
 
 from ..rules.outputs import Output
-from ..rules.outputs import output as output_named
 from .calibration import fit_temperature, preactivations, probabilities
 from .ensemble import fit_members
 from .epochs import Rows
+from .labels import Labels, columns_of
 from .perceptron import Perceptron
 
 Array = npt.NDArray[Any]
@@ -71,11 +71,15 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         Normalise pre-activations over the batch.
     l1 : float
         Strength of the L1 penalty l1 sum |W|, divided by the number of rows of the batch as alpha is.
+    label_smoothing : float
+        e in [0, 1): targets are (1 - e) e(y) + e / C (Szegedy et al. 2016).
     schedule : str or Schedule, optional
         By what the rate of sgd or adam is multiplied in the course of `max_iter` epochs: "cosine", "step",
         "inverse-time", "coslog4", or such as ``lw.StepDecay(0.5, every=10)``.
     class_weight : dict, "balanced" or None
         By what each class multiplies the weights of its rows; "balanced" counts all classes alike.
+    clip_norm : float, optional
+        Where the norm of the gradient exceeds it, the gradient is scaled down to it.
     metric : str or callable, optional
         What `early_stopping` watches, more is better: the name of a scikit-learn scorer, a callable (estimator, X, y),
         or "loss" for the negative validation loss; by default accuracy.
@@ -92,7 +96,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
 
     Attributes
     ----------
-    classes_ : array (n_classes,)
+    classes_ : array (n_classes,), or a list of arrays
     theta_ : Parameters
     network_ : Network
     coefs_, intercepts_ : list of arrays
@@ -142,6 +146,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **Perceptron._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "calibrate": ["boolean"],
     }
 
@@ -153,15 +158,12 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         momentum: float = 0.9, nesterovs_momentum: bool = True, early_stopping: bool = False,
         validation_fraction: float = 0.1, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8,
         n_iter_no_change: float = 10, max_fun: int = 15000, dropout: Any = 0.0, batch_norm: bool = False,
-        l1: float = 0.0, schedule: Any = None, class_weight: Any = None, metric: Any = None,
-        validation_split: str = "scikit-learn", calibrate: bool = False, callbacks: Any = None, n_ensemble: int = 1,
+        l1: float = 0.0, class_weight: Any = None, label_smoothing: float = 0.0, schedule: Any = None,
+        clip_norm: Any = None, metric: Any = None, validation_split: str = "scikit-learn", calibrate: bool = False,
+        callbacks: Any = None, n_ensemble: int = 1,
     ) -> None:  # fmt: skip
-        self.hidden_layer_sizes, self.activation, self.solver, self.alpha = (
-            hidden_layer_sizes,
-            activation,
-            solver,
-            alpha,
-        )
+        self.hidden_layer_sizes, self.activation = hidden_layer_sizes, activation
+        self.solver, self.alpha = solver, alpha
         self.batch_size, self.learning_rate, self.learning_rate_init = batch_size, learning_rate, learning_rate_init
         self.power_t, self.max_iter, self.shuffle, self.random_state = power_t, max_iter, shuffle, random_state
         self.tol, self.verbose, self.warm_start, self.momentum = tol, verbose, warm_start, momentum
@@ -169,7 +171,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         self.validation_fraction, self.beta_1, self.beta_2 = validation_fraction, beta_1, beta_2
         self.epsilon, self.n_iter_no_change, self.max_fun = epsilon, n_iter_no_change, max_fun
         self.dropout, self.batch_norm, self.l1, self.class_weight = dropout, batch_norm, l1, class_weight
-        self.schedule = schedule
+        self.label_smoothing, self.schedule, self.clip_norm = label_smoothing, schedule, clip_norm
         self.metric, self.validation_split, self.calibrate = metric, validation_split, calibrate
         self.callbacks, self.n_ensemble = callbacks, n_ensemble
 
@@ -177,51 +179,40 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
 
     @property
     def out_activation_(self) -> str:
-        """What scikit-learn calls the output function: softmax, or logistic for two classes and several labels."""
-        return {"softmax": "softmax"}.get(self.network_.output.name, "logistic")
+        """What scikit-learn calls the output function: softmax, or logistic for two classes and for labels."""
+        return "logistic" if self.network_.output.name == "sigmoid" else "softmax"
+
+    @property
+    def classes_(self) -> Any:
+        """The classes, in the order of `predict_proba`; of several answers a list of arrays."""
+        labels: Labels | None = self.__dict__.get("labels_")
+        if labels is None:
+            raise AttributeError(f"This {type(self).__name__} is not fitted yet.")
+        return labels.classes
 
     def _validated(self, X: Any, y: Any, incremental: bool, first: bool) -> tuple[Any, Array]:
         X, y = validate_data(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=first
         )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
+        y = columns_of(y)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
-            self.classes_ = self._label_binarizer.classes_
-        else:
-            classes = unique_labels(y)
-            if self.warm_start:
-                if set(classes) != set(self.classes_):
-                    raise ValueError(
-                        "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
-                        f"Previously got {self.classes_}, `y` has {classes}"
-                    )
-            elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
-                raise ValueError(
-                    f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
-                )
-        return X, self._encoded(y)
+            self.labels_ = Labels(y)
+        elif not self.warm_start:
+            self.labels_.check(y, "`y`")
+        elif not self.labels_.same_as(y):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
+                f"got {self.classes_}, `y` has {np.unique(y) if self.labels_.kind == 'several' else unique_labels(y)}"
+            )
+        return X, self.labels_.encoded(y)
 
     def _checked(self, X: Any, y: Any) -> tuple[Any, Array]:
         X, y = validate_data(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=False
         )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        unknown = np.setdiff1d(unique_labels(y), self.classes_)
-        if len(unknown):
-            raise ValueError(f"y of the validation rows has classes that `self.classes_` has not: {unknown}.")
-        return X, self._encoded(y)
-
-    def _encoded(self, y: Any) -> Array:
-        """Return codes (n,) of three classes or more, a column of zeros and ones for two, or one a label."""
-        kind = self._label_binarizer.y_type_
-        if kind.startswith("multilabel"):
-            labels: Array = self._label_binarizer.transform(y).astype(np.uint8)
-            return labels
-        codes: Array = np.searchsorted(self.classes_, y)
-        return codes if kind == "multiclass" else codes.astype(np.uint8)[:, None]
+        y = columns_of(y)
+        self.labels_.check(y, "`y` of the validation rows")
+        return X, self.labels_.encoded(y)
 
     def _weights(self, X: Any, y: Array, sample_weight: Any, incremental: bool) -> Array | None:
         weights = super()._weights(X, y, sample_weight, incremental)
@@ -243,16 +234,12 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         return of_classes if weights is None else weights * of_classes
 
     def _decoded(self, y: Array) -> Array:
-        """Return labels of targets as the network takes them."""
-        if self._label_binarizer.y_type_.startswith("multilabel"):
-            return y
-        labels: Array = self.classes_[y if y.ndim == 1 else y[:, 0]]
-        return labels
+        return self.labels_.decoded(y)
 
     def _output(self, y: Array) -> tuple[Output, int]:
-        if y.ndim == 1:
-            return output_named("softmax"), len(self.classes_)
-        return output_named("sigmoid"), y.shape[1]
+        if self.labels_.kind == "several" and self.label_smoothing:
+            raise ValueError("label_smoothing is for a single answer or for labels, not for several class targets.")
+        return self.labels_.output(self.label_smoothing)
 
     def _strata(self, y: Array, everywhere: bool) -> Array | None:
         if y.ndim == 2 and y.shape[1] == 1:
@@ -261,7 +248,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
 
     def _check_parts(self, y: Array, held_out: Array) -> None:
         """Warn of classes that one of the parts lacks: they are not learnt, or not judged."""
-        if y.ndim == 2 and y.shape[1] > 1:
+        if self.labels_.kind not in ("two classes", "classes"):
             return
         for what, part in (("train", y), ("are validated on", held_out)):
             missing = np.setdiff1d(np.arange(len(self.classes_)), part)
@@ -273,14 +260,11 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
                 )
 
     def _score(self, f: Array, y: Array, weights: Array | None) -> float:
-        if not np.isfinite(f).all():
-            return np.nan
-        right = f.argmax(axis=1) == y if y.ndim == 1 else ((f > 0.5) == y).all(axis=1)
-        return float(np.average(right, weights=weights))
+        return float(np.average(self.labels_.right(f, y), weights=weights)) if np.isfinite(f).all() else np.nan
 
     def _one_target(self) -> Callable[[Any], Array | None] | None:
         """Return a function of y with a single label; labels that it has not seen give None."""
-        if self._label_binarizer.y_type_.startswith("multilabel"):
+        if self.labels_.kind not in ("two classes", "classes"):
             return None
         softmax = self.network_.output.target == "classes"
         made = [np.array([code]) if softmax else np.array([[code]], np.uint8) for code in range(len(self.classes_))]
@@ -302,6 +286,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             raise ValueError(
                 "calibrate=True needs rows to validate on: early_stopping=True, or fit(validation=(X, y))."
             )
+        if self.labels_.kind == "several":
+            raise ValueError("calibrate=True is for a single answer or for labels, not for several class targets.")
         a = preactivations(self.theta_, held_out.X)
         self.temperature_ = fit_temperature(a, held_out.y, held_out.weights, held_out.y.ndim == 1)
 
@@ -325,11 +311,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         array (n,) or (n, n_labels)
         """
         f = self._f(self._rows_to_predict(X))
-        labels: Array = self._label_binarizer.inverse_transform(f.ravel() if f.shape[1] == 1 else f)
-        return labels
+        return self.labels_.predicted(f)
 
-    def predict_proba(self, X: Any) -> Array:
-        """Return the probability of each class for each row, or of each label.
+    def predict_proba(self, X: Any) -> Any:
+        """Return the probability of each class for each row, or of each label; of several answers a list of arrays.
 
         Parameters
         ----------
@@ -341,14 +326,28 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             In the order of `classes_`.
         """
         f = self._f(self._rows_to_predict(X))
-        if f.shape[1] > 1:
-            return f
-        return np.ones_like(f) if len(self.classes_) == 1 else np.hstack([1 - f, f])
+        return self.labels_.probabilities(f)
 
-    def predict_log_proba(self, X: Any) -> Array:
+    def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithms of `predict_proba`."""
         probabilities = self.predict_proba(X)
+        if isinstance(probabilities, list):
+            return [np.log(part, out=part) for part in probabilities]
         return np.log(probabilities, out=probabilities)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the share of rows whose label is right, or all of whose labels are.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame (n, n_features)
+        y : array (n,) or (n, n_labels)
+        sample_weight : array (n,), optional
+        """
+        if hasattr(self, "labels_") and self.labels_.kind == "several":
+            right = (self.predict(X) == np.asarray(y)).all(axis=1)
+            return float(np.average(right, weights=sample_weight))
+        return float(super().score(X, y, sample_weight))
 
     @available_if(lambda est: est._check_solver())  # type: ignore[untyped-decorator]
     def partial_fit(
@@ -361,8 +360,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         X : array, sparse matrix or data frame (n, n_features)
         y : array (n,) or (n, n_labels)
         sample_weight : array (n,), optional
-        classes : array (n_classes,), optional
-            All classes that will ever come; the first call needs them.
+        classes : array (n_classes,), or a list of them, optional
+            All classes that will ever come, of several answers a list; the first call needs them.
         validation : (X, y) or (X, y, sample_weight), optional
             Rows to validate on after this epoch. With `early_stopping`, the parameters go back to the best ones when
             `n_iter_no_change` calls were no better; `stopped_` is "patience" then.
@@ -386,12 +385,19 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
                 X, y, sample_weight, classes, validation=validation
             ))  # fmt: skip
             return self
-        if _check_partial_fit_first_call(self, classes):
-            self._label_binarizer = LabelBinarizer().fit(y if type_of_target(y).startswith("multilabel") else classes)
+        if not hasattr(self, "classes_"):
+            if classes is None:
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+            self.labels_ = Labels.of_classes(classes, y)
+        elif classes is not None and not self.labels_.same_classes(classes):
+            raise ValueError(
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
+            )
         self._partial_fit(X, y, sample_weight, validation)
         return self
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
+        tags.target_tags.multi_output = True
         return tags

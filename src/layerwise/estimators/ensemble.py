@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .perceptron import Perceptron
 
 #: What members know of the data, and the ensemble too.
-SHARED = ("n_features_in_", "feature_names_in_", "classes_", "_label_binarizer", "n_outputs_", "n_layers_", "_outputs")
+SHARED = ("n_features_in_", "feature_names_in_", "labels_", "n_outputs_", "n_layers_")
 
 
 def fit_members(est: Perceptron, again: bool, act: Callable[[Perceptron], object]) -> None:

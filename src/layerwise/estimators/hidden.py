@@ -84,7 +84,7 @@ def _networks(est: Perceptron) -> list[Perceptron]:
 def _numbered(est: Perceptron, layer: int | None) -> tuple[int, int]:
     """Return k of a layer, and how many units it has."""
     net = est.network_
-    k = net.L if layer is None else layer
+    k = est._feature_layer if layer is None else layer
     if k not in range(net.L + 1):
         raise ValueError(f"layer has to be one of 0 to {net.L}, got {layer!r}.")
     return int(k), net.sizes[int(k)]

@@ -86,6 +86,7 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
         "batch_norm": ["boolean"],
         "l1": [Interval(Real, 0, None, closed="left")],
         "schedule": [None, StrOptions(set(SCHEDULES)), Schedule],
+        "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
         "metric": [None, str, callable],
         "validation_split": [StrOptions({"scikit-learn", "stratified", "last", "groups"})],
         "callbacks": [None, callable, list, tuple],
@@ -233,8 +234,10 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
                 f"parameters and rows given now ask for {net.sizes} or other layers. Call fit with warm_start=False."
             )
         if self.solver == "lbfgs":
-            if validation is not None or net.normalises or any(layer.dropout for layer in net.layers):
-                raise ValueError("validation, dropout and batch_norm need solver='sgd' or solver='adam', got 'lbfgs'.")
+            if validation is not None or self.clip_norm is not None or net.normalises or net.draws:
+                raise ValueError(
+                    "validation, clip_norm, batch_norm, dropout and noise need solver='sgd' or 'adam', not 'lbfgs'."
+                )
             self._fit_lbfgs(X, y, weights)
             return self
         state = self._ready(incremental, random_state)
@@ -259,11 +262,13 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
     def _network(self, inputs: int, sizes: list[int], y: Array, dtype: Any) -> Network:
         """Return the network that the parameters ask for."""
         output, columns = self._output(y)
-        output = with_reported_loss(output, dtype, columns)
+        return network_of(inputs, self._layers(sizes), columns, with_reported_loss(output, dtype, columns))
+
+    def _layers(self, sizes: list[int]) -> tuple[Layer, ...]:
         activations = _one_a_layer("activation", self.activation, len(sizes))
         dropouts = _one_a_layer("dropout", self.dropout, len(sizes))
-        layers = [Layer(units, g, p, self.batch_norm) for units, g, p in zip(sizes, activations, dropouts, strict=True)]
-        return network_of(inputs, tuple(layers), columns, output)
+        each = zip(sizes, activations, dropouts, strict=True)
+        return tuple(Layer(units, g, p, self.batch_norm) for units, g, p in each)
 
     def _begin(self, net: Network, dtype: Any, random_state: np.random.RandomState) -> None:
         """Set everything as it is before the first epoch."""
@@ -272,7 +277,8 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
         self.theta_ = draw_parameters(net, dtype, random_state)
         self._state: TrainingState | None = None
         self.n_iter_ = self.t_ = 0
-        self.n_outputs_, self.n_layers_ = net.outputs, net.L + 2
+        self.n_outputs_ = net.targets if net.output.target == "numbers" else net.outputs
+        self.n_layers_ = net.L + 2
         self.stopped_: str | None = None
         if self.solver not in STOCHASTIC:
             return
@@ -300,15 +306,15 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
         state, given = self._state, self.__dict__.get("_rate_given")
         self._rate_given = update.rate
         if state is None or state.parameters is not theta:
-            draws_masks = any(layer.dropout for layer in theta.network.layers)
-            seed = int(random_state.randint(np.iinfo(np.int32).max)) if draws_masks else 0
-            state = start(theta.network, update=update, penalty=penalty, dtype=theta.vector.dtype, seed=seed)
+            net, dtype = theta.network, theta.vector.dtype
+            seed = int(random_state.randint(np.iinfo(np.int32).max)) if net.draws else 0
+            state = start(net, update=update, penalty=penalty, dtype=dtype, seed=seed, clip_norm=self.clip_norm)
             state.parameters, state.history, self._state = theta, self.history_, state
             return state
         kept = state.settings.update
         if incremental and type(kept) is type(update) and given == update.rate:
             update = with_rate(update, kept.rate)  # as far as it has come down
-        state.settings = replace(state.settings, update=update, penalty=penalty)
+        state.settings = replace(state.settings, update=update, penalty=penalty, clip_norm=self.clip_norm)
         for name in update.memory:
             if name not in state.update_state:
                 state.update_state[name] = aligned(0.0, theta.vector.dtype, theta.network.n_parameters)
@@ -366,15 +372,20 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
         curve: list[float] = self.__dict__[name]
         return curve
 
+    @property
+    def _feature_layer(self) -> int:
+        """The hidden layer whose units `transform` gives if no other is asked for."""
+        return self.network_.L
+
     def _callbacks(self) -> Sequence[Callable[[TrainingState], object]]:
         given = self.callbacks
         return () if given is None else (given,) if callable(given) else tuple(given)
 
 
 @lru_cache(maxsize=64)
-def network_of(inputs: int, layers: tuple[Layer, ...], outputs: int, output: Output) -> Network:
+def network_of(inputs: int, layers: tuple[Layer, ...], outputs: int, output: Output, **settings: Any) -> Network:
     """Return a network; the same one for the same specification, with the programs that were made for it."""
-    return Network(inputs, layers, outputs, output=output)
+    return Network(inputs, layers, outputs, output=output, **settings)
 
 
 def _one_a_layer(name: str, given: Any, L: int) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -10,15 +11,15 @@ import numpy.typing as npt
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import validate_data
 
 from ..rules.outputs import Output
-from ..rules.outputs import output as output_named
 from .ensemble import fit_members
 from .perceptron import Perceptron
 from .validation import by_size
+from .values import LOSSES, check_range, mean_and_deviation, output_of, point, predicted
 
 Array = npt.NDArray[Any]
 
@@ -29,7 +30,8 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
 
     Parameters
     ----------
-    loss : {"squared_error", "poisson"}
+    loss : {"squared_error", "poisson", "absolute_error", "huber", "quantile", "gaussian_nll"}, Output or callable
+        Also ``lambda s, f, y: ...``, a formula of the prediction and the target; see `lw.Output.own`.
     hidden_layer_sizes : sequence of int
         Units of the hidden layers; may be empty.
     activation : str, Activation, callable, or a list of them
@@ -69,9 +71,15 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         Normalise pre-activations over the batch.
     l1 : float
         Strength of the L1 penalty l1 sum |W|, divided by the number of rows of the batch as alpha is.
+    huber_delta : float
+        Where Huber's loss goes from squares to distances.
+    quantiles : sequence of float
+        The levels for loss="quantile", rising; all of them are predicted at once.
     schedule : str or Schedule, optional
         By what the rate of sgd or adam is multiplied in the course of `max_iter` epochs: "cosine", "step",
         "inverse-time", "coslog4", or such as ``lw.StepDecay(0.5, every=10)``.
+    clip_norm : float, optional
+        Where the norm of the gradient exceeds it, the gradient is scaled down to it.
     metric : str or callable, optional
         What `early_stopping` watches, more is better: the name of a scikit-learn scorer, a callable (estimator, X, y),
         or "loss" for the negative validation loss; by default R2.
@@ -132,7 +140,9 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **Perceptron._parameter_constraints,
-        "loss": [StrOptions({"squared_error", "poisson"})],
+        "loss": [StrOptions(set(LOSSES)), Output, callable],
+        "huber_delta": [Interval(Real, 0, None, closed="neither")],
+        "quantiles": ["array-like"],
     }
 
     def __init__(
@@ -143,8 +153,9 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         momentum: float = 0.9, nesterovs_momentum: bool = True, early_stopping: bool = False,
         validation_fraction: float = 0.1, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8,
         n_iter_no_change: float = 10, max_fun: int = 15000, dropout: Any = 0.0, batch_norm: bool = False,
-        l1: float = 0.0, schedule: Any = None, metric: Any = None,
-        validation_split: str = "scikit-learn", callbacks: Any = None, n_ensemble: int = 1,
+        l1: float = 0.0, huber_delta: float = 1.0, quantiles: Any = (0.1, 0.5, 0.9), schedule: Any = None,
+        clip_norm: Any = None, metric: Any = None, validation_split: str = "scikit-learn", callbacks: Any = None,
+        n_ensemble: int = 1,
     ) -> None:  # fmt: skip
         self.loss, self.hidden_layer_sizes, self.activation, self.solver = loss, hidden_layer_sizes, activation, solver
         self.alpha, self.batch_size, self.learning_rate = alpha, batch_size, learning_rate
@@ -155,13 +166,15 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         self.beta_1, self.beta_2, self.epsilon = beta_1, beta_2, epsilon
         self.n_iter_no_change, self.max_fun = n_iter_no_change, max_fun
         self.dropout, self.batch_norm, self.l1, self.metric = dropout, batch_norm, l1, metric
-        self.schedule = schedule
+        self.huber_delta, self.quantiles, self.schedule, self.clip_norm = huber_delta, quantiles, schedule, clip_norm
         self.validation_split, self.callbacks, self.n_ensemble = validation_split, callbacks, n_ensemble
 
     @property
     def out_activation_(self) -> str:
         """What scikit-learn calls the output function: identity, or exp for counts."""
-        return {"poisson": "exp"}.get(self.network_.output.name, "identity")
+        output = self.network_.output
+        link = dict(output.settings).get("link", "identity")
+        return "exp" if output.name == "poisson" else str(link)
 
     def _validated(self, X: Any, y: Any, incremental: bool, first: bool) -> tuple[Any, Array]:
         X, y = validate_data(
@@ -170,7 +183,9 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         )  # fmt: skip
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        return X, y[:, None] if y.ndim == 1 else y
+        y = y[:, None] if y.ndim == 1 else y
+        check_range(self._own_output(), y, self.loss)
+        return X, y
 
     def _checked(self, X: Any, y: Any) -> tuple[Any, Array]:
         X, y = self._validated(X, y, True, False)
@@ -181,14 +196,19 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
     def _decoded(self, y: Array) -> Array:
         return y[:, 0] if y.shape[1] == 1 else y
 
+    def _own_output(self) -> Output:
+        return output_of(self.loss, self.huber_delta, self.quantiles)
+
     def _output(self, y: Array) -> tuple[Output, int]:
-        return output_named("identity"), y.shape[1]
+        output = self._own_output()
+        return output, y.shape[1] * output.columns_per_target
 
     def _strata(self, y: Array, everywhere: bool) -> Array | None:
         return by_size(y[:, 0]) if everywhere else None
 
     def _score(self, f: Array, y: Array, weights: Array | None) -> float:
-        return float(r2_score(y, f, sample_weight=weights)) if np.isfinite(f).all() else np.nan
+        guess = point(self._fitted_output, f)
+        return float(r2_score(y, guess, sample_weight=weights)) if np.isfinite(guess).all() else np.nan
 
     def _one_target(self) -> Callable[[Any], Array | None]:
         """Return a function of y with a single value, or one row of values."""
@@ -200,19 +220,52 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
 
         return target
 
-    def predict(self, X: Any) -> Array:
+    @property
+    def _fitted_output(self) -> Output:
+        members: list[MLPRegressor] = self.__dict__.get("members_", [])
+        return (members[0] if members else self).network_.output
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
         """Return the predicted value of each row, or its values.
 
         Parameters
         ----------
         X : array, sparse matrix or data frame (n, n_features)
+        return_std : bool
+            Also return the standard deviation, of loss="gaussian_nll" or an ensemble.
 
         Returns
         -------
         array (n,) or (n, n_outputs)
+            The mean for gaussian_nll; with several quantiles (n, q), or (n, n_outputs, q).
+        deviation : array of the same shape
+            If it is asked for.
+
+        Raises
+        ------
+        ValueError
+            If a deviation is asked for that nothing says.
         """
-        f = self._f(self._rows_to_predict(X))
-        return f.ravel() if f.shape[1] == 1 else f
+        rows, output = self._rows_to_predict(X), self._fitted_output
+        if not return_std:
+            return predicted(output, self._f(rows))
+        members: list[MLPRegressor] = self.__dict__.get("members_", [self])
+        if output.name != "gaussian" and len(members) == 1:
+            raise ValueError("return_std=True needs loss='gaussian_nll', or an ensemble: n_ensemble=5, say.")
+        mean, deviation = mean_and_deviation(output, [member._f(rows) for member in members])
+        return (mean[:, 0], deviation[:, 0]) if mean.shape[1] == 1 else (mean, deviation)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R2 of the predicted values; of several quantiles that of the one nearest to 1/2.
+
+        Parameters
+        ----------
+        X : array, sparse matrix or data frame (n, n_features)
+        y : array (n,) or (n, n_outputs)
+        sample_weight : array (n,), optional
+        """
+        guess = point(self._fitted_output, self._f(self._rows_to_predict(X)))
+        return float(r2_score(y, guess, sample_weight=sample_weight))
 
     @available_if(lambda est: est._check_solver())  # type: ignore[untyped-decorator]
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, *, validation: Any = None) -> MLPRegressor:

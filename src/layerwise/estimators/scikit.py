@@ -82,7 +82,8 @@ def draw_parameters(net: Network, dtype: npt.DTypeLike, random_state: np.random.
         factor = 2.0 if layers and layers[0].activation.name == "sigmoid" else 6.0
         d_out, d_in = theta.W[k].shape
         bound = math.sqrt(factor / (d_in + d_out))
-        theta.W[k] = random_state.uniform(-bound, bound, (d_in, d_out)).T
+        if k in net.own_weights:
+            theta.W[k] = random_state.uniform(-bound, bound, (d_in, d_out)).T
         theta.b[k] = random_state.uniform(-bound, bound, d_out)
     return theta.astype(dtype)
 
