@@ -195,7 +195,7 @@ def change_rate(state: TrainingState, rate: float) -> None:
 
 def note_step(est: Perceptron, state: TrainingState, loss: float) -> None:
     """Do for a single row, in the fewest steps, what the end of an epoch of one row does."""
-    est.n_iter_ = 1
+    est.n_iter_, est.stopped_ = 1, None
     est.t_ += 1
     est.loss_ = loss
     est.loss_curve_.append(loss)
@@ -240,7 +240,7 @@ def _is_over(est: Perceptron, state: TrainingState, once: bool) -> bool:
         rate = state.settings.update.rate
         adaptive = est.solver == "sgd" and est.learning_rate == "adaptive"
         if not adaptive or rate <= LEAST_RATE:
-            state.stopped = "patience"
+            state.stopped = "patience" if est.early_stopping or not once else None  # else who trains in parts decides
             if est.verbose:
                 print(message + " Learning rate too small." * adaptive + " Stopping.")
             return True

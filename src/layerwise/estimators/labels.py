@@ -77,6 +77,8 @@ class Labels:
         if self.kind == "several" and given.shape[1:] != (len(known),):
             raise ValueError(f"{what} has the shape {given.shape}; there are {len(known)} answers a row.")
         for column, classes in zip(given.T if self.kind == "several" else [given], known, strict=True):
+            if self.kind != "labels":
+                unique_labels(column, classes)  # refuses words where numbers were, and the other way round
             if len(np.setdiff1d(column, classes)):
                 raise ValueError(
                     f"{what} has classes not in `self.classes_`. `self.classes_` has {classes}. 'y' has "
