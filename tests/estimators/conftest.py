@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_diabetes, load_digits
+from sklearn.datasets import load_diabetes, load_digits, load_iris
 
 
 @pytest.fixture(scope="session")
@@ -12,6 +12,14 @@ def digits():
     """500 digits with pixels from 0 to 1."""
     X, y = load_digits(return_X_y=True)
     return X[:500] / 16, y[:500]
+
+
+@pytest.fixture(scope="session")
+def iris():
+    """Standardised lengths and widths of 150 flowers, in an order by chance, and their kinds."""
+    X, y = load_iris(return_X_y=True)
+    order = np.random.default_rng(0).permutation(150)
+    return ((X - X.mean(axis=0)) / X.std(axis=0))[order], y[order]
 
 
 @pytest.fixture(scope="session")

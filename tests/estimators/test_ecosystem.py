@@ -14,7 +14,7 @@ from sklearn import neural_network as scikit
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
-from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, StackingClassifier, VotingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.feature_selection import SelectFromModel
@@ -40,14 +40,6 @@ from sklearn.utils import estimator_html_repr
 import layerwise as lw
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-@pytest.fixture(scope="session")
-def iris():
-    """Standardised lengths and widths of 150 flowers, in an order by chance, and their kinds."""
-    X, y = load_iris(return_X_y=True)
-    order = np.random.default_rng(0).permutation(150)
-    return ((X - X.mean(axis=0)) / X.std(axis=0))[order], y[order]
 
 
 @pytest.fixture(scope="session")

@@ -14,10 +14,10 @@ from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import validate_data
 
 from ..rules.outputs import Output
 from .calibration import fit_temperature, preactivations, probabilities
+from .checks import checked
 from .ensemble import fit_members
 from .epochs import Rows
 from .labels import Labels, columns_of
@@ -191,7 +191,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         return labels.classes
 
     def _validated(self, X: Any, y: Any, incremental: bool, first: bool) -> tuple[Any, Array]:
-        X, y = validate_data(
+        X, y = checked(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=first
         )
         y = columns_of(y)
@@ -207,7 +207,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         return X, self.labels_.encoded(y)
 
     def _checked(self, X: Any, y: Any) -> tuple[Any, Array]:
-        X, y = validate_data(
+        X, y = checked(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=False
         )
         y = columns_of(y)

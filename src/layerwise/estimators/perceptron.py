@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ..engines import Source
 from ..network import Layer, Network, Parameters
@@ -31,6 +31,7 @@ from ..training.history import History
 from ..training.state import TrainingState, start
 from . import epochs, lbfgs
 from .arrays import LayerArrays, coefs_of, intercepts_of, replace_all
+from .checks import checked, checked_weights
 from .ensemble import fit_members
 from .epochs import Rows
 from .hidden import HiddenLayers
@@ -170,7 +171,7 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
 
     def _weights(self, X: Any, y: Array, sample_weight: Any, incremental: bool) -> Array | None:
         """Return the weights of the rows, if they have any."""
-        return None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        return None if sample_weight is None else checked_weights(sample_weight, X)
 
     # --- fit ----------------------------------------------------------------------------------------------------------
 
@@ -351,7 +352,7 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
     def _rows_to_predict(self, X: Any) -> Any:
         """Return X after all checks, as engines take it."""
         check_is_fitted(self)
-        return rows_of(validate_data(self, X, accept_sparse=["csr", "csc"], reset=False))
+        return rows_of(checked(self, X, accept_sparse=["csr", "csc"], reset=False))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

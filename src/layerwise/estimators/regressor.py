@@ -13,9 +13,9 @@ from sklearn.metrics import r2_score
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import validate_data
 
 from ..rules.outputs import Output
+from .checks import checked, checked_numbers
 from .ensemble import fit_members
 from .perceptron import Perceptron
 from .validation import by_size
@@ -177,10 +177,11 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         return "exp" if output.name == "poisson" else str(link)
 
     def _validated(self, X: Any, y: Any, incremental: bool, first: bool) -> tuple[Any, Array]:
-        X, y = validate_data(
+        X, y = checked(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=True,
             dtype=(np.float64, np.float32), reset=first,
         )  # fmt: skip
+        y = checked_numbers(y)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y[:, None] if y.ndim == 1 else y

@@ -12,10 +12,11 @@ import numpy.typing as npt
 from scipy import sparse
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length
+from sklearn.utils.validation import check_consistent_length
 
 from ..engines import Source
 from ..ops.sparse import SparseRows
+from .checks import checked_weights
 from .epochs import Rows
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def divided(
         if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
             raise ValueError("validation has to be (X, y) or (X, y, sample_weight).")
         Xv, yv = est._checked(validation[0], validation[1])
-        wv = _check_sample_weight(validation[2], Xv) if len(validation) == 3 else None
+        wv = checked_weights(validation[2], Xv) if len(validation) == 3 else None
         return Rows(rows_of(X), y, weights, None, Source(rows_of(Xv), yv, wv), scorer(est, Xv, yv, wv))
     if not est.early_stopping:
         return Rows(rows_of(X), y, weights)
