@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import unique_labels
 
 from ..rules.outputs import Output
 from .calibration import fit_temperature, preactivations, probabilities
-from .checks import checked
+from .checks import checked, checked_weights
 from .ensemble import fit_members
 from .epochs import Rows
 from .labels import Labels, columns_of
@@ -197,7 +197,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         y = columns_of(y)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
             self.labels_ = Labels(y)
-        elif not self.warm_start:
+        elif incremental or not self.warm_start:
             self.labels_.check(y, "`y`")
         elif not self.labels_.same_as(y):
             raise ValueError(
@@ -231,7 +231,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             of_class = np.divide(wanted, sums, out=np.zeros(len(sums)), where=sums > 0)
             return np.asarray(weights * of_class[codes])
         of_classes: Array = compute_sample_weight(self.class_weight, self._decoded(y))
-        return of_classes if weights is None else weights * of_classes
+        if not (np.isfinite(of_classes).all() and (of_classes >= 0).all()):
+            raise ValueError(f"class_weight has to be finite and at least 0 for every class, got {self.class_weight}.")
+        product = of_classes if weights is None else weights * of_classes
+        return product if incremental else checked_weights(product, X)
 
     def _decoded(self, y: Array) -> Array:
         return self.labels_.decoded(y)
@@ -279,13 +282,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
 
     def _finish(self, rows: Rows) -> None:
         """Find the temperature, if it is asked for."""
-        if not self.calibrate:
-            return
         held_out = rows.validation
-        if held_out is None:
-            raise ValueError(
-                "calibrate=True needs rows to validate on: early_stopping=True, or fit(validation=(X, y))."
-            )
+        if not self.calibrate or held_out is None:
+            return
         if self.labels_.kind == "several":
             raise ValueError("calibrate=True is for a single answer or for labels, not for several class targets.")
         a = preactivations(self.theta_, held_out.X)

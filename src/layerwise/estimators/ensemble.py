@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: What members know of the data, and the ensemble too.
 SHARED = ("n_features_in_", "feature_names_in_", "labels_", "n_outputs_", "n_layers_")
 
+#: What a single network needs in order to go on, beside attributes that end in "_".
+OF_ONE_NETWORK = ("_state", "_watch", "_one_row", "_rate_given")
+
 
 def fit_members(est: Perceptron, again: bool, act: Callable[[Perceptron], object]) -> None:
     """Have all members trained on as many threads as the engine uses, each as it would be alone.
@@ -47,9 +50,10 @@ def fit_members(est: Perceptron, again: bool, act: Callable[[Perceptron], object
             del members[k]._interrupted
 
     share_out(len(members), train)
+    for name in [name for name in est.__dict__ if name.endswith("_") or name in OF_ONE_NETWORK]:
+        del est.__dict__[name]
     est.members_ = members
     for name in SHARED:
-        est.__dict__.pop(name, None)
         if name in members[0].__dict__:
             est.__dict__[name] = members[0].__dict__[name]
     est.n_iter_ = max(member.n_iter_ for member in members)

@@ -223,10 +223,22 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
                 "schedule takes the place of learning_rate for solver='sgd' or 'adam' and a whole fit: it does not go "
                 "with partial_fit, 'lbfgs' or another learning_rate than 'constant'."
             )
+        if getattr(self, "calibrate", False) and (
+            self.solver == "lbfgs" or not (self.early_stopping or validation is not None)
+        ):
+            raise ValueError(
+                "calibrate=True needs rows to validate on, early_stopping=True or fit(validation=(X, y)), and "
+                f"solver='sgd' or solver='adam'; got solver={self.solver!r}."
+            )
         X, y = self._validated(X, y, incremental, first)
         weights = self._weights(X, y, sample_weight, incremental)
         random_state = check_random_state(self.random_state)
         net = self._network(X.shape[1], sizes, y, X.dtype)
+        for_epochs = validation is not None or self.clip_norm is not None or net.normalises or net.draws
+        if self.solver == "lbfgs" and for_epochs:
+            raise ValueError(
+                "validation, clip_norm, batch_norm, dropout and noise need solver='sgd' or 'adam', not 'lbfgs'."
+            )
         if first:
             self._begin(net, X.dtype, random_state)
         elif net.sizes != self.network_.sizes or net.layers != self.network_.layers:
@@ -235,28 +247,28 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
                 f"parameters and rows given now ask for {net.sizes} or other layers. Call fit with warm_start=False."
             )
         if self.solver == "lbfgs":
-            if validation is not None or self.clip_norm is not None or net.normalises or net.draws:
-                raise ValueError(
-                    "validation, clip_norm, batch_norm, dropout and noise need solver='sgd' or 'adam', not 'lbfgs'."
-                )
             self._fit_lbfgs(X, y, weights)
             return self
-        state = self._ready(incremental, random_state)
-        rows = divided(self, X, y, weights, validation, groups, random_state)
+        if "history_" not in self.__dict__:
+            self._begin_epochs(net)
         try:
+            state = self._ready(incremental, random_state)
+            rows = divided(self, X, y, weights, validation, groups, random_state)
             epochs.train(self, state, rows, random_state, incremental)
         except ValueError:
             if first:
-                del self.theta_
+                del self.theta_  # what has not been trained is not fitted
             raise
         self._finish(rows)
         self._one_row = OneRow.of(self) if incremental and X.shape[0] == 1 else None
         return self
 
     def _hidden_sizes(self) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        if np.any(np.array(sizes) <= 0):
+        given = self.hidden_layer_sizes
+        sizes: list[Any] = list(given) if hasattr(given, "__iter__") else [given]
+        if not all(isinstance(size, Integral) and not isinstance(size, bool) for size in sizes):
+            raise ValueError(f"hidden_layer_sizes must be whole numbers, one a layer, got {sizes}.")
+        if any(size <= 0 for size in sizes):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
         return sizes
 
@@ -281,8 +293,9 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
         self.n_outputs_ = net.targets if net.output.target == "numbers" else net.outputs
         self.n_layers_ = net.L + 2
         self.stopped_: str | None = None
-        if self.solver not in STOCHASTIC:
-            return
+
+    def _begin_epochs(self, net: Network) -> None:
+        """Set what only epochs leave behind as it is before the first of them."""
         self._watch = epochs.Watch()
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] | None = None
@@ -337,6 +350,7 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
             verbose=bool(self.verbose),
         )  # fmt: skip
         if not np.isfinite(theta.vector).all():
+            del self.theta_
             raise ValueError(epochs.NOT_FINITE)
 
     # --- predict ------------------------------------------------------------------------------------------------------

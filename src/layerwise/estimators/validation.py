@@ -57,6 +57,10 @@ def divided(
     chosen, held_out = split(est, X.shape[0], y, groups, random_state)
     if len(held_out) < 2:
         raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
+    if not len(chosen):
+        raise ValueError("No rows are left to train on. Decrease 'validation_fraction' or give more rows.")
+    if weights is not None and not (weights[chosen].any() and weights[held_out].any()):
+        raise ValueError("The rows that train, or those that are validated on, all have a weight of zero.")
     est._check_parts(y[chosen], y[held_out])
     Xv, yv, wv = X[held_out], y[held_out], None if weights is None else weights[held_out]
     return Rows(rows_of(X), y, weights, chosen, Source(rows_of(Xv), yv, wv), scorer(est, Xv, yv, wv))
