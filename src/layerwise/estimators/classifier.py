@@ -309,7 +309,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         -------
         array (n,) or (n, n_labels)
         """
-        f = self._f(self._rows_to_predict(X))
+        f = self._predicted(X)
         return self.labels_.predicted(f)
 
     def predict_proba(self, X: Any) -> Any:
@@ -324,7 +324,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         array (n, n_classes)
             In the order of `classes_`.
         """
-        f = self._f(self._rows_to_predict(X))
+        f = self._predicted(X)
         return self.labels_.probabilities(f)
 
     def predict_log_proba(self, X: Any) -> Any:

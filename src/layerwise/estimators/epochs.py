@@ -140,24 +140,34 @@ def train(est: Perceptron, state: TrainingState, rows: Rows, random_state: np.ra
             finite = state.train_epoch(data, asked)
             interrupted = finite and state.position > 0
             if not finite or (interrupted and not np.isfinite(state.parameters.vector).all()):
-                _diverged(est, state, last_finite)
+                diverged(est, state, last_finite)
                 break
             if interrupted:
-                warnings.warn("Training interrupted by user.", stacklevel=2)
-                state.position, state.order, state.stopped = 0, None, "interrupted"
+                _interrupted(state)
                 break
             last_finite.vector[...] = state.parameters.vector
             last_finite.statistics[...] = state.parameters.statistics
             _note(est, state, rows, n)
             if once:
                 state.history.pop()
-            if _is_over(est, state, once) or once:
+            if _is_over(est, state, once):
+                break
+            if asked():  # too late for this epoch to hear of it
+                _interrupted(state)
+                break
+            if once:
                 break
     est.stopped_ = state.stopped
     watch = est._watch
     if est.early_stopping and watch.best is not None and (not once or state.stopped == "patience"):
         restore(state, watch.best)
         watch.waited = 0 if once else watch.waited
+
+
+def _interrupted(state: TrainingState) -> None:
+    """Leave the epoch where it is, with scikit-learn's warning."""
+    warnings.warn("Training interrupted by user.", stacklevel=3)
+    state.position, state.order, state.stopped = 0, None, "interrupted"
 
 
 def restore(state: TrainingState, best: Parameters) -> None:
@@ -260,7 +270,7 @@ def _is_over(est: Perceptron, state: TrainingState, once: bool) -> bool:
     return False
 
 
-def _diverged(est: Perceptron, state: TrainingState, last_finite: Parameters) -> None:
+def diverged(est: Perceptron, state: TrainingState, last_finite: Parameters) -> None:
     """Go back to the last epoch that was finite, with a warning; without one, refuse."""
     state.return_to(last_finite)
     state.stopped = "diverged"

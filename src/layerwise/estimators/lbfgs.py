@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Final
 
 import numpy as np
@@ -67,8 +66,7 @@ def minimise(
         iterations += 1
         print(f"Iteration {iterations}, loss = {intermediate_result.fun:.8f}")
 
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "overflow", RuntimeWarning)  # trial steps may go far
+    with np.errstate(over="ignore"):  # trial steps may go far; filters of warnings are one for all threads
         result = minimize(
             loss_and_gradient, theta.vector.copy(), method="L-BFGS-B", jac=True, callback=tell if verbose else None,
             options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 #: What may lie beside an estimator's parameters and changes what a step does.
 STEADY: Final = ("constant", "adaptive")
+#: Rows after which the parameters are copied, to have some to go back to: a copy for each would cost too much.
+KEEP_EVERY: Final = 64
 
 
 @final
@@ -37,6 +39,7 @@ class OneRow:
         self.shape = (1, est.n_features_in_)
         self.parameters = itemgetter(*type(est)._get_param_names())
         self.given = self.parameters(est.__dict__)
+        self.kept, self.steps = self.theta.copy(), 0
 
     @classmethod
     def of(cls, est: Perceptron) -> OneRow | None:
@@ -62,7 +65,13 @@ class OneRow:
             return False
         try:
             result = state.step(X, target)
-        except DivergenceError as problem:
-            raise ValueError(epochs.NOT_FINITE) from problem
+        except DivergenceError:
+            est.n_iter_ = 0
+            epochs.diverged(est, state, self.kept)
+            est.stopped_, est._one_row = state.stopped, None  # the next row is looked at closely again
+            return True
+        self.steps += 1
+        if self.steps % KEEP_EVERY == 0 and np.isfinite(self.theta.vector).all():
+            self.kept.vector[...] = self.theta.vector
         epochs.note_step(est, state, result.reported + result.penalty)
         return True

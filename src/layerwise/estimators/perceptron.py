@@ -363,6 +363,17 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
             return mean
         return predict_rows(self.network_, self.theta_, X)
 
+    def _predicted(self, X: Any) -> Array:
+        """Return f(x) after all checks, of the rows and of what came out."""
+        f = self._f(self._rows_to_predict(X))
+        if not np.isfinite(f).all():
+            row = int(np.argmin(np.isfinite(f).all(axis=1)))
+            raise ValueError(
+                f"The outputs for row {row} are not finite, counted from 0: X contains a value too large for the "
+                "parameters and their type, or the parameters are not finite."
+            )
+        return f
+
     def _rows_to_predict(self, X: Any) -> Any:
         """Return X after all checks, as engines take it."""
         check_is_fitted(self)

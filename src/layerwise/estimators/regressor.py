@@ -247,10 +247,10 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         ValueError
             If a deviation is asked for that nothing says.
         """
-        rows, output = self._rows_to_predict(X), self._fitted_output
+        f, output = self._predicted(X), self._fitted_output
         if not return_std:
-            return predicted(output, self._f(rows))
-        members: list[MLPRegressor] = self.__dict__.get("members_", [self])
+            return predicted(output, f)
+        rows, members = self._rows_to_predict(X), self.__dict__.get("members_", [self])
         if output.name != "gaussian" and len(members) == 1:
             raise ValueError("return_std=True needs loss='gaussian_nll', or an ensemble: n_ensemble=5, say.")
         mean, deviation = mean_and_deviation(output, [member._f(rows) for member in members])
@@ -265,7 +265,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         y : array (n,) or (n, n_outputs)
         sample_weight : array (n,), optional
         """
-        guess = point(self._fitted_output, self._f(self._rows_to_predict(X)))
+        guess = point(self._fitted_output, self._predicted(X))
         return float(r2_score(y, guess, sample_weight=sample_weight))
 
     @available_if(lambda est: est._check_solver())  # type: ignore[untyped-decorator]

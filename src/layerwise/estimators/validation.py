@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from .perceptron import Perceptron
 
 Array = npt.NDArray[Any]
+#: Filters of warnings are one for all threads: whoever changes them for a while does so alone.
+_FILTERS = threading.RLock()
 
 
 def divided(
@@ -102,7 +105,7 @@ def scorer(est: Perceptron, X: Any, y: Array, weights: Array | None) -> Callable
     def score() -> float:
         seen = copy.copy(est)  # the rows have lost their names in the checks, and so must who predicts them
         seen.__dict__.pop("feature_names_in_", None)
-        with warnings.catch_warnings():
+        with _FILTERS, warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
             return float(judge(seen, X, labels, **more))
 
