@@ -194,3 +194,10 @@ def test_what_lies_in_the_folder(make_model, tmp_path):
     for name, digest in document["sha256"].items():
         assert hashlib.sha256((tmp_path / "m" / name).read_bytes()).hexdigest() == digest
     assert load(tmp_path / "m").description["data"] == {"name": "häuser"}
+
+
+def test_log_variances_have_other_units_than_the_target(make_model, tmp_path, refuses):
+    model, coding = make_model(NETWORKS["gaussian"]), TargetCoding.fit(np.array([0.25, 1.5, -3.0, 8.0]))
+    with refuses("target", "log variances", "decode the means"):
+        save(tmp_path / "m", model, target=coding)
+    assert not (tmp_path / "m").exists()

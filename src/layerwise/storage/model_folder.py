@@ -104,11 +104,17 @@ def save(
     Raises
     ------
     StorageError
-        If the folder exists, the disk is full, or writing is not permitted.
+        If the folder exists, the disk is full, or writing is not permitted; or if the coding of the target does not fit
+        what the output gives.
     """
     import safetensors.numpy
 
     theta = model.parameters
+    if target is not None and target.kind == "numbers" and theta.network.output.name == "gaussian":
+        raise StorageError(  # decoded like numbers, log variances would be wrong without a word
+            where="target", expected="an output whose columns are in the units of the target", got="log variances",
+            remedy="save without the target, and decode the means",
+        )  # fmt: skip
     tensors = {
         **{_tensor_name(s): np.ascontiguousarray(s.view(theta.vector)) for s in theta.network.segments},
         **{_tensor_name(s): np.ascontiguousarray(s.view(theta.statistics)) for s in theta.network.statistic_segments},
