@@ -185,7 +185,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     @property
     def classes_(self) -> Any:
         """The classes, in the order of `predict_proba`; of several answers a list of arrays."""
-        labels: Labels | None = self.__dict__.get("labels_")
+        labels: Labels | None = self.__dict__.get("_labels")
         if labels is None:
             raise AttributeError(f"This {type(self).__name__} is not fitted yet.")
         return labels.classes
@@ -196,23 +196,23 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         )
         y = columns_of(y)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
-            self.labels_ = Labels(y)
+            self._labels = Labels(y)
         elif incremental or not self.warm_start:
-            self.labels_.check(y, "`y`")
-        elif not self.labels_.same_as(y):
+            self._labels.check(y, "`y`")
+        elif not self._labels.same_as(y):
             raise ValueError(
                 "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
-                f"got {self.classes_}, `y` has {np.unique(y) if self.labels_.kind == 'several' else unique_labels(y)}"
+                f"got {self.classes_}, `y` has {np.unique(y) if self._labels.kind == 'several' else unique_labels(y)}"
             )
-        return X, self.labels_.encoded(y)
+        return X, self._labels.encoded(y)
 
     def _checked(self, X: Any, y: Any) -> tuple[Any, Array]:
         X, y = checked(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=False
         )
         y = columns_of(y)
-        self.labels_.check(y, "`y` of the validation rows")
-        return X, self.labels_.encoded(y)
+        self._labels.check(y, "`y` of the validation rows")
+        return X, self._labels.encoded(y)
 
     def _weights(self, X: Any, y: Array, sample_weight: Any, incremental: bool) -> Array | None:
         weights = super()._weights(X, y, sample_weight, incremental)
@@ -237,12 +237,12 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         return product if incremental else checked_weights(product, X)
 
     def _decoded(self, y: Array) -> Array:
-        return self.labels_.decoded(y)
+        return self._labels.decoded(y)
 
     def _output(self, y: Array) -> tuple[Output, int]:
-        if self.labels_.kind == "several" and self.label_smoothing:
+        if self._labels.kind == "several" and self.label_smoothing:
             raise ValueError("label_smoothing is for a single answer or for labels, not for several class targets.")
-        return self.labels_.output(self.label_smoothing)
+        return self._labels.output(self.label_smoothing)
 
     def _strata(self, y: Array, everywhere: bool) -> Array | None:
         if y.ndim == 2 and y.shape[1] == 1:
@@ -251,7 +251,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
 
     def _check_parts(self, y: Array, held_out: Array) -> None:
         """Warn of classes that one of the parts lacks: they are not learnt, or not judged."""
-        if self.labels_.kind not in ("two classes", "classes"):
+        if self._labels.kind not in ("two classes", "classes"):
             return
         for what, part in (("train", y), ("are validated on", held_out)):
             missing = np.setdiff1d(np.arange(len(self.classes_)), part)
@@ -263,11 +263,11 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
                 )
 
     def _score(self, f: Array, y: Array, weights: Array | None) -> float:
-        return float(np.average(self.labels_.right(f, y), weights=weights)) if np.isfinite(f).all() else np.nan
+        return float(np.average(self._labels.right(f, y), weights=weights)) if np.isfinite(f).all() else np.nan
 
     def _one_target(self) -> Callable[[Any], Array | None] | None:
         """Return a function of y with a single label; labels that it has not seen give None."""
-        if self.labels_.kind not in ("two classes", "classes"):
+        if self._labels.kind not in ("two classes", "classes"):
             return None
         softmax = self.network_.output.target == "classes"
         made = [np.array([code]) if softmax else np.array([[code]], np.uint8) for code in range(len(self.classes_))]
@@ -285,7 +285,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         held_out = rows.validation
         if not self.calibrate or held_out is None:
             return
-        if self.labels_.kind == "several":
+        if self._labels.kind == "several":
             raise ValueError("calibrate=True is for a single answer or for labels, not for several class targets.")
         a = preactivations(self.theta_, held_out.X)
         self.temperature_ = fit_temperature(a, held_out.y, held_out.weights, held_out.y.ndim == 1)
@@ -310,7 +310,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         array (n,) or (n, n_labels)
         """
         f = self._predicted(X)
-        return self.labels_.predicted(f)
+        return self._labels.predicted(f)
 
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class for each row, or of each label; of several answers a list of arrays.
@@ -325,7 +325,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             In the order of `classes_`.
         """
         f = self._predicted(X)
-        return self.labels_.probabilities(f)
+        return self._labels.probabilities(f)
 
     def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithms of `predict_proba`."""
@@ -343,7 +343,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         y : array (n,) or (n, n_labels)
         sample_weight : array (n,), optional
         """
-        if hasattr(self, "labels_") and self.labels_.kind == "several":
+        if hasattr(self, "_labels") and self._labels.kind == "several":
             right = (self.predict(X) == np.asarray(y)).all(axis=1)
             return float(np.average(right, weights=sample_weight))
         return float(super().score(X, y, sample_weight))
@@ -387,8 +387,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         if not hasattr(self, "classes_"):
             if classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
-            self.labels_ = Labels.of_classes(classes, y)
-        elif classes is not None and not self.labels_.same_classes(classes):
+            self._labels = Labels.of_classes(classes, y)
+        elif classes is not None and not self._labels.same_classes(classes):
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
             )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .perceptron import Perceptron
 
 #: What members know of the data, and the ensemble too.
-SHARED = ("n_features_in_", "feature_names_in_", "labels_", "n_outputs_", "n_layers_")
+SHARED = ("n_features_in_", "feature_names_in_", "_labels", "n_outputs_", "n_layers_")
 
 #: What a single network needs in order to go on, beside attributes that end in "_".
 OF_ONE_NETWORK = ("_state", "_watch", "_one_row", "_rate_given")

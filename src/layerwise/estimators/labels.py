@@ -72,6 +72,7 @@ class Labels:
 
     def check(self, y: Any, what: str) -> None:
         """Raise a ValueError if y has a class that is not among these."""
+        self.check_shape(y)
         given = np.asarray(y) if self.kind == "several" else unique_labels(y)
         known = self.classes if self.kind == "several" else [self.classes]
         if self.kind == "several" and given.shape[1:] != (len(known),):
@@ -85,8 +86,14 @@ class Labels:
                     f"{np.unique(column)}."
                 )
 
+    def check_shape(self, y: Any) -> None:
+        """Raise scikit-learn's ValueError if y has several columns where there is one answer."""
+        if self.kind in ("two classes", "classes") and np.ndim(y) == 2:
+            raise ValueError("The object was not fitted with multilabel input.")
+
     def same_as(self, y: Any) -> bool:
         """Return whether y has all of these classes, and no others."""
+        self.check_shape(y)
         other = Labels(y)
         return self.kind == other.kind and all(
             np.array_equal(mine, theirs) for mine, theirs in zip(self._listed, other._listed, strict=True)
