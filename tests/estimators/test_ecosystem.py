@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 import pytest
 import sklearn
+from scipy.sparse import csr_array
 from sklearn import neural_network as scikit
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.calibration import CalibratedClassifierCV
@@ -427,6 +428,14 @@ def test_balanced_classes_count_what_their_rows_weigh(iris, classes):
 
 
 # --- outputs with names -----------------------------------------------------------------------------------------------
+
+
+def test_hidden_layers_of_sparse_rows(digits):
+    X, y = digits
+    made = classifier(hidden_layer_sizes=(9, 7), max_iter=2).fit(csr_array(X), y)
+    for layer in (None, 0, 1, 2):
+        np.testing.assert_array_equal(made.transform(csr_array(X), layer), made.transform(X, layer))
+    np.testing.assert_array_equal(made.transform(X, 0), X)
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])

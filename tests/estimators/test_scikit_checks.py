@@ -11,9 +11,8 @@ SMALL = {"hidden_layer_sizes": 20, "learning_rate_init": 0.02, "max_iter": 30}
 PLAIN = [lw.MLPClassifier(), lw.MLPRegressor()]
 OTHERS = [
     lw.MLPClassifier(n_ensemble=2, **SMALL),
-    lw.MLPRegressor(n_ensemble=2, **SMALL),
     lw.MLPClassifier(activation=["gelu"], l1=1e-6, solver="sgd", **SMALL | {"learning_rate_init": 0.2}),
-    lw.MLPRegressor(solver="lbfgs", activation="tanh", hidden_layer_sizes=4, max_iter=20),
+    lw.MLPRegressor(solver="lbfgs", activation="tanh", hidden_layer_sizes=4, max_iter=8),
 ]
 NORMALISED = [lw.MLPClassifier(batch_norm=True, **SMALL), lw.MLPRegressor(batch_norm=True, dropout=0.1, **SMALL)]
 #: What the mathematics forbids.
