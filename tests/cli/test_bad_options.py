@@ -65,6 +65,11 @@ def test_refused(refused, given, pieces):
     refused(["train", "iris", "--quiet", *given.split()], *pieces)
 
 
+@pytest.mark.parametrize("output", ["poisson", "gaussian"])
+def test_outputs_of_numbers_that_are_not_standardised(refused, output):
+    refused(["train", "diabetes", "--quiet", "--output", output], "--output", f"got {output}", "huber", "from Python")
+
+
 def test_two_ways_to_split(refused):
     arguments = ["train", "iris", "--quiet", "--group", "sepal width (cm)", "--time", "petal width (cm)"]
     refused(arguments, "groups or times", "got both")

@@ -87,6 +87,8 @@ def test_activation(trained, activation):
         ("diabetes", "identity", "identity", 1),
         ("diabetes", "Identity", "identity", 1),
         ("diabetes", "linear", "identity", 1),
+        ("diabetes", "absolute", "absolute", 1),
+        ("diabetes", "huber", "huber", 1),
         ("digits", "identity", "identity", 1),
     ],
 )
@@ -94,8 +96,8 @@ def test_output(trained, data, output, name, outputs):
     answer = trained(data, "--output", output, "--epochs", 2)
     net = load("m").network
     assert (net.output.name, net.outputs) == (name, outputs)
-    assert ("accuracy" in answer["test"]) == (name != "identity")
-    assert ("r2" in answer["test"]) == (name == "identity")
+    assert ("accuracy" in answer["test"]) == (net.output.metric == "accuracy")
+    assert ("r2" in answer["test"]) == (net.output.metric == "r2")
 
 
 def test_two_classes_by_sigmoid(trained):
