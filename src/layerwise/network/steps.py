@@ -81,7 +81,7 @@ def batch_mean(ops: Vocabulary, values: Operand, batch: Batch) -> Operand:
     return ops.divide(ops.sum_rows(counted), ops.row_count(batch.X))
 
 
-def counted(ops: Vocabulary, grad: Operand, batch: Batch) -> Operand:
+def averaged(ops: Vocabulary, grad: Operand, batch: Batch) -> Operand:
     """(1/n) (w_t / w_mean) grad_t: what each row's own gradient counts in that of the mean.  (n, d) -> (n, d)"""
     grad = ops.divide(grad, ops.row_count(batch.X))
     return grad if batch.weights is None else ops.multiply(grad, batch.weights)
@@ -100,9 +100,9 @@ def loss_and_gradient(
     values = forward(ops, net, theta, batch.X, batch.training)
     loss, _ = batch_losses(ops, net, values, batch)
     score = batch_score(ops, net, values, batch)
-    grad_a = counted(ops, net.output.loss_gradient_at_preactivation(ops, values.f, batch.y), batch)
+    grad_a = averaged(ops, net.output.loss_gradient_at_preactivation(ops, values.f, batch.y), batch)
     at_h = activity_gradients(ops, net, values, batch.training)
-    at_h = {k: counted(ops, grad, batch) for k, grad in at_h.items()}
+    at_h = {k: averaged(ops, grad, batch) for k, grad in at_h.items()}
     gradients = backward(ops, net, theta, values, grad_a, tied=batch.training is not None, grad_activity=at_h)
     for k in net.own_weights:
         gradients.W[k] = penalty_backward(ops, penalty, theta.W[k], gradients.W[k], strengths)
