@@ -206,12 +206,39 @@ def test_columns_of_several_kinds(wine):
     np.testing.assert_array_equal(classifier().fit(table, y).predict(table), classifier().fit(plain, y).predict(plain))
 
 
-def test_a_missing_value_is_refused(wine):
+@pytest.mark.parametrize("library", [*FRAMES, "nullable"])
+def test_a_missing_value_is_refused(wine, library):
     X, y, names = wine
-    table = pd.DataFrame(X, columns=names).astype("Float64")
-    table.loc[3, "hue"] = pd.NA
-    with pytest.raises(ValueError, match="Input X contains NaN"):
+    columns = {name: column.tolist() for name, column in zip(names, X.T, strict=True)}
+    columns["hue"][3] = None
+    table = pd.DataFrame(columns).astype("Float64") if library == "nullable" else FRAMES[library](columns)
+    with pytest.raises(ValueError, match=r"^Input X contains NaN.\nThe first is in row 3, column 'hue', counted"):
         classifier().fit(table, y)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [list, pd.Series, pl.Series, pa.array, lambda y: pd.Series(y, dtype="string"), lambda y: np.array(y, dtype=object)],
+    ids=["list", "pandas", "polars", "pyarrow", "pandas string", "objects"],
+)
+def test_a_missing_label_is_refused(wine, made):
+    X, y, _ = wine
+    words = [None if t == 7 else "abc"[label] for t, label in enumerate(y)]
+    for act in (
+        lambda: classifier().fit(X, made(words)),
+        lambda: classifier().partial_fit(X, made(words), classes=list("abc")),
+        lambda: classifier().fit(X, np.array(list("abc"))[y], validation=(X, made(words))),
+    ):
+        with pytest.raises(ValueError, match=r"Input (y )?contains NaN\.?\nThe first is in row 7, counted from 0"):
+            act()
+
+
+def test_a_missing_number_among_labels_is_refused(wine):
+    X, y, _ = wine
+    labels = pd.Series(y, dtype="Int64")
+    labels[7] = pd.NA
+    with pytest.raises(ValueError, match=r"^Input y contains NaN.\nThe first is in row 7, counted from 0"):
+        classifier().fit(X, labels)
 
 
 @pytest.mark.parametrize("library", FRAMES)

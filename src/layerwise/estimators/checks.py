@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 from sklearn.utils import check_array
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _check_sample_weight, _get_feature_names, validate_data
 
 Array = npt.NDArray[Any]
@@ -28,7 +30,11 @@ def checked(est: Any, X: Any, y: Any = "no_validation", **options: Any) -> Any:
     The first is in row 1, column 1, counted from 0.
     """
     with _places({"X": X, "y": y}):
-        return validate_data(est, X, y, **options)
+        result = validate_data(est, X, y, **options)
+        words = result[1] if isinstance(result, tuple) else None
+        if words is not None and words.dtype == object and any(map(_is_missing, words.flat)):
+            raise ValueError("Input y contains NaN.")  # which is how scikit-learn calls a None among numbers
+    return result
 
 
 def checked_weights(weights: Any, X: Any) -> Array:
@@ -46,6 +52,12 @@ def checked_numbers(y: Any) -> Array:
     return array
 
 
+def kind_of(y: Any) -> str:
+    """Return what scikit-learn calls the kind of these targets: "binary", "multiclass", "multilabel-indicator", ..."""
+    with _places({"y": y}):
+        return str(type_of_target(y))
+
+
 @contextmanager
 def _places(given: Mapping[str, Any]) -> Iterator[None]:
     try:
@@ -56,6 +68,11 @@ def _places(given: Mapping[str, Any]) -> Iterator[None]:
             message, place = str(problem), _place(given[found[1] or "y"], np.isnan if found[2] == "NaN" else np.isinf)
             problem.args = (message[: found.end()] + place + message[found.end() :],)
         raise
+    except TypeError as problem:  # None and NA among words can be neither compared nor sorted
+        place = _place(given["y"], np.isnan) if "y" in given else ""
+        if not place:
+            raise
+        raise ValueError(f"Input y contains NaN.{place}") from problem
 
 
 def _place(given: Any, is_bad: Callable[[Array], Array]) -> str:
@@ -80,6 +97,10 @@ def _bad_numbers(given: Any, is_bad: Callable[[Array], Array]) -> Array:
         numbers = check_array(given, dtype=np.float64, ensure_2d=False, ensure_all_finite=False, ensure_min_samples=0)
     except (ValueError, TypeError):  # words, among which something is missing
         words = np.asarray(given, dtype=object)
-        return np.reshape([isinstance(word, float) and word != word for word in words.flat], words.shape)
+        return np.reshape([_is_missing(word) for word in words.flat], words.shape)
     bad: Array = is_bad(numbers)
     return bad
+
+
+def _is_missing(word: Any) -> bool:
+    return word is None or type(word).__name__ == "NAType" or (isinstance(word, float) and math.isnan(word))

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils.multiclass import unique_labels
 
 from ..rules.outputs import Output, Sigmoid, Softmax, SoftmaxGroups
+from .checks import kind_of
 
 Array = npt.NDArray[Any]
 Kind = Literal["two classes", "classes", "labels", "several"]
@@ -43,7 +44,7 @@ class Labels:
     def __init__(self, y: Any) -> None:
         self._binarizer: LabelBinarizer | None = None
         self.kind: Kind
-        if type_of_target(y) == SEVERAL:
+        if kind_of(y) == SEVERAL:
             self._take_several([np.unique(column) for column in np.asarray(y).T])
             return
         self._binarizer = LabelBinarizer().fit(y)
@@ -54,7 +55,7 @@ class Labels:
     @classmethod
     def of_classes(cls, classes: Any, y: Any) -> Labels:
         """Make it of all classes that will ever come: an array, or a list of arrays, one an answer."""
-        kind = type_of_target(y)
+        kind = kind_of(y)
         if kind.startswith("multilabel"):
             return cls(y)
         if isinstance(classes, list | tuple) and classes and np.ndim(classes[0]) == 1:
