@@ -106,9 +106,8 @@ def test_running_statistics_instead_of_the_batch_s_own(make_peer, running, agree
 @pytest.mark.parametrize("batch_norm", [False, True])
 @OUTPUT
 def test_corrupted_inputs(make_peer, running, agree, problem, output, batch_norm):
-    net = Network(
-        3, [4], 3, hidden="tanh", output=output, batch_norm=batch_norm, dropout=0.2, input_dropout=0.3, input_noise=0.5
-    )
+    corruption = {"input_dropout": 0.3, "input_noise": 0.5}
+    net = network(3, [4], 3, hidden="tanh", output=output, batch_norm=batch_norm, dropout=0.2, **corruption)
     theta, X, y = problem(net, 8)
     t = compared(make_peer, running, agree, net, theta, X, y, {"mode": "train", "key": (3, 4), "weights": WEIGHTS})
     assert (t.fed[1] == 0).any()
@@ -119,7 +118,7 @@ def test_corrupted_inputs(make_peer, running, agree, problem, output, batch_norm
 @OUTPUT
 def test_penalties_on_activations(make_peer, running, agree, problem, output, batch_norm):
     layers = [Layer(4, "tanh", 0.3, batch_norm, activity=ELASTIC), 3, Layer(5, OWN, activity=L2(0.1))]
-    net = Network(3, layers, 3, output=output)
+    net = network(3, layers, 3, output=output)
     theta, X, y = problem(net, 8)
     options = {"penalty": ELASTIC, "weights": WEIGHTS}
     with_them = compared(make_peer, running, agree, net, theta, X, y, options | {"mode": "train", "key": (3, 4)})

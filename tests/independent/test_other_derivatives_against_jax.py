@@ -114,7 +114,9 @@ def test_gradients_of_single_examples(make_peer, running, problem, output, optio
 
 @OUTPUT
 def test_hessian_vector_products_with_penalties_on_activations(make_peer, agree, problem, output):
-    net = Network(3, [Layer(4, "tanh", batch_norm=True, activity=L2(0.1) + L1(0.05))], 3, output=output, tied=True)
+    raw = 3 * OUTPUTS[output].columns_per_target
+    layer = Layer(4, "tanh", batch_norm=True, activity=L2(0.1) + L1(0.05))
+    net = Network(raw, [layer], raw, output=output, tied=True)
     theta, X, y = problem(net, 8)
     v = np.random.default_rng(1).normal(size=theta.vector.shape)
     ours = hessian_vector_product(net, theta, X, y, v, weights=WEIGHTS, mode="train")
@@ -125,7 +127,8 @@ def test_hessian_vector_products_with_penalties_on_activations(make_peer, agree,
 @pytest.mark.parametrize("batch_norm", [False, True])
 @OUTPUT
 def test_all_of_them_with_tied_weights(make_peer, running, agree, problem, output, batch_norm):
-    net = Network(3, [4, 2, 4], 3, hidden="tanh", output=output, tied=True, batch_norm=batch_norm)
+    raw = 3 * OUTPUTS[output].columns_per_target
+    net = Network(raw, [4, 2, 4], raw, hidden="tanh", output=output, tied=True, batch_norm=batch_norm)
     theta, X, y = problem(net, 4)
     peer, vector = make_peer(net, y, running=running(theta)), jnp.asarray(theta.vector)
     expected = jax.jit(jax.jacrev(peer.f))(vector, jnp.asarray(X))

@@ -17,6 +17,7 @@ from ..network.programs import predict_rows
 from ..rules.outputs import Output
 from ..rules.outputs import output as output_named
 from ..rules.penalties import L1
+from .parameters import CONSTRAINTS
 from .perceptron import Perceptron, network_of
 
 Array = npt.NDArray[Any]
@@ -70,7 +71,7 @@ class Autoencoder(Perceptron):
 
     n_ensemble = 1
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **{name: rule for name, rule in Perceptron._parameter_constraints.items() if name != "n_ensemble"},
+        **{name: rule for name, rule in CONSTRAINTS.items() if name != "n_ensemble"},
         "loss": [StrOptions(set(OUTPUTS))],
         "tied": ["boolean"],
         "masking": [Interval(Real, 0, 1, closed="left")],

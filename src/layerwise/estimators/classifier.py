@@ -21,6 +21,7 @@ from .checks import checked, checked_weights
 from .ensemble import fit_members
 from .epochs import Rows
 from .labels import Labels, columns_of
+from .parameters import CONSTRAINTS
 from .perceptron import Perceptron
 
 Array = npt.NDArray[Any]
@@ -144,7 +145,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
 
     loss = "log_loss"
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **Perceptron._parameter_constraints,
+        **CONSTRAINTS,
         "class_weight": [StrOptions({"balanced"}), dict, None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "calibrate": ["boolean"],

@@ -6,26 +6,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from ..engines import Source
 from ..network import Layer, Network, Parameters
 from ..network.programs import predict_rows
 from ..ops.memory import aligned
-from ..rules.activations import SYNONYMS, Activation
-from ..rules.activations import TABLE as ACTIVATIONS
 from ..rules.outputs import Output
 from ..rules.penalties import L1, L2, Penalty
-from ..rules.schedules import TABLE as SCHEDULES
-from ..rules.schedules import Schedule
 from ..rules.updates import Update
 from ..training.history import History
 from ..training.state import TrainingState, start
@@ -36,6 +31,7 @@ from .ensemble import fit_members
 from .epochs import Rows
 from .hidden import HiddenLayers
 from .online import OneRow
+from .parameters import CONSTRAINTS
 from .scikit import ScikitAdam, ScikitSGD, draw_parameters, with_rate, with_reported_loss
 from .validation import divided, rows_of
 
@@ -59,40 +55,7 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
 
     #: Groups that are routed for the folds of a search do not go to `fit` as well, unless it is asked to take them.
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": False}
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({*ACTIVATIONS, *SYNONYMS}), callable, Activation, "array-like"],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
-        "batch_norm": ["boolean"],
-        "l1": [Interval(Real, 0, None, closed="left")],
-        "schedule": [None, StrOptions(set(SCHEDULES)), Schedule],
-        "clip_norm": [None, Interval(Real, 0, None, closed="neither")],
-        "metric": [None, str, callable],
-        "validation_split": [StrOptions({"scikit-learn", "stratified", "last", "groups"})],
-        "callbacks": [None, callable, list, tuple],
-        "n_ensemble": [Interval(Integral, 1, None, closed="left")],
-    }
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
 
     # --- what is fitted -----------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from sklearn.utils.metaestimators import available_if
 from ..rules.outputs import Output
 from .checks import checked, checked_numbers
 from .ensemble import fit_members
+from .parameters import CONSTRAINTS
 from .perceptron import Perceptron
 from .validation import by_size
 from .values import LOSSES, check_range, mean_and_deviation, output_of, point, predicted
@@ -139,7 +140,7 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **Perceptron._parameter_constraints,
+        **CONSTRAINTS,
         "loss": [StrOptions(set(LOSSES)), Output, callable],
         "huber_delta": [Interval(Real, 0, None, closed="neither")],
         "quantiles": ["array-like"],
