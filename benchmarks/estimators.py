@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 OWN, SCIKIT, SKORCH = "layerwise", "scikit-learn", "skorch"
+#: Seconds before each timing: OpenBLAS's threads spin for a tenth of a second or two after scikit-learn's last product,
+#: and whoever came next would have a processor less. Nobody fits the two in turn.
+SETTLE = 0.3
 #: Calls of `partial_fit` that are timed in a round.
 CALLS = {OWN: 500, SCIKIT: 50}
 
@@ -155,6 +158,7 @@ def measure(case: EstimatorCase, X: Array, y: Array, rounds: int, left_out: dict
     neighbours = Neighbours()
     for _ in range(rounds):
         for name, action in timed.items():
+            time.sleep(SETTLE)
             rounds_of[name].append(action()[0])
     return {
         "case": case.name, "seconds": {name: statistics.median(times) for name, times in rounds_of.items()},

@@ -284,3 +284,24 @@ def test_a_metric_that_is_nan(iris, n_iter_no_change):
 def test_a_metric_that_is_no_number(iris, result):
     with pytest.raises((TypeError, ValueError)):
         classifier(early_stopping=True, metric=lambda estimator, X, y: result).fit(*iris)
+
+
+def test_a_last_update_that_spoils_the_parameters(diabetes):
+    """The loss before it was finite, and the parameters still are; only what they predict is not."""
+    X, y = diabetes
+    states = []
+
+    class Late(lw.StepDecay):
+        def factor(self, progress):
+            return 1.0 if progress.step < 2 else 1e163
+
+    made = lw.MLPRegressor(
+        hidden_layer_sizes=4, solver="sgd", momentum=0, max_iter=3, batch_size=442, random_state=0, schedule=Late(),
+        callbacks=lambda state: states.append(state.parameters.vector.copy()),
+    )  # fmt: skip
+    with pytest.warns(lw.DivergenceWarning, match="in epoch 3"):
+        made.fit(X, y)
+    assert made.n_iter_ == len(made.loss_curve_) == len(made.history_) == 2
+    assert made.t_ == 2 * len(X)
+    np.testing.assert_array_equal(made.theta_.vector, states[1])
+    assert np.isfinite(made.predict(X)).all()

@@ -8,11 +8,13 @@ from sklearn.utils import estimator_checks
 import layerwise as lw
 
 SMALL = {"hidden_layer_sizes": 20, "learning_rate_init": 0.02, "max_iter": 30}
-PLAIN = [lw.MLPClassifier(), lw.MLPRegressor()]
+PLAIN = [lw.MLPClassifier(), lw.MLPRegressor(), lw.Autoencoder()]
 OTHERS = [
     lw.MLPClassifier(n_ensemble=2, **SMALL),
     lw.MLPClassifier(activation=["gelu"], l1=1e-6, solver="sgd", **SMALL | {"learning_rate_init": 0.2}),
     lw.MLPRegressor(solver="lbfgs", activation="tanh", hidden_layer_sizes=4, max_iter=8),
+    lw.MLPRegressor(loss="huber", clip_norm=10.0, **SMALL),
+    lw.Autoencoder((5, 3), tied=True, sparsity=0.01, max_iter=30),
 ]
 NORMALISED = [lw.MLPClassifier(batch_norm=True, **SMALL), lw.MLPRegressor(batch_norm=True, dropout=0.1, **SMALL)]
 #: What the mathematics forbids.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -129,7 +130,7 @@ def train(est: Perceptron, state: TrainingState, rows: Rows, random_state: np.ra
     shuffle = CumulativeShuffle(n, random_state if est.shuffle else None)
     own_weights = rows.own_weights
     data = rows.data(*batch_weights(None, shuffle.order, bounds))
-    last_finite = state.parameters.copy()
+    last, proven = state.parameters.copy(), state.parameters.copy()
     est.n_iter_, state.stopped, state.position = 0, None, 0
     with interruptible() as interruption:
         asked = est.__dict__.get("_interrupted", lambda: interruption.asked)
@@ -137,16 +138,17 @@ def train(est: Perceptron, state: TrainingState, rows: Rows, random_state: np.ra
             state.order = shuffle.next()
             if own_weights is not None:
                 data = rows.data(*batch_weights(own_weights, state.order, bounds))
-            finite = state.train_epoch(data, asked)
+            finite = state.train_epoch(data, asked, probe=False)
             interrupted = finite and state.position > 0
             if not finite or (interrupted and not np.isfinite(state.parameters.vector).all()):
-                diverged(est, state, last_finite)
+                restore(state, last)
+                diverged(est, state, last if math.isfinite(state.loss_of_a_batch(data)) else proven)
                 break
             if interrupted:
                 _interrupted(state)
                 break
-            last_finite.vector[...] = state.parameters.vector
-            last_finite.statistics[...] = state.parameters.statistics
+            last, proven = proven, last  # what an epoch of finite losses began with is right
+            last.vector[...], last.statistics[...] = state.parameters.vector, state.parameters.statistics
             _note(est, state, rows, n)
             if once:
                 state.history.pop()
@@ -157,11 +159,22 @@ def train(est: Perceptron, state: TrainingState, rows: Rows, random_state: np.ra
                 break
             if once:
                 break
+        if est.n_iter_ and state.stopped != "diverged" and not math.isfinite(state.loss_of_a_batch(data)):
+            _undo(est, state, n, once)
+            diverged(est, state, proven)
     est.stopped_ = state.stopped
     watch = est._watch
     if est.early_stopping and watch.best is not None and (not once or state.stopped == "patience"):
         restore(state, watch.best)
         watch.waited = 0 if once else watch.waited
+
+
+def _undo(est: Perceptron, state: TrainingState, n: int, once: bool) -> None:
+    """Take the last epoch out of what the estimator shows: its last update has spoilt the parameters."""
+    est.loss_curve_.pop()
+    est.n_iter_, est.t_ = est.n_iter_ - 1, est.t_ - n
+    if not once:
+        state.history.pop()
 
 
 def _interrupted(state: TrainingState) -> None:

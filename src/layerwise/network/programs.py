@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -162,11 +163,15 @@ def update_scalars(update: Update, t: Any, rate: Any) -> dict[str, Any]:
     """Return the scalars of the update by the names that programs give them; see `Update.scalars`."""
     of_weights = update.scalars(t, rate, True)
     of_others = update.scalars(t, rate, False) if update.differ else of_weights
-    return {
-        _scalar_name(update, name, is_weight): (of_weights if is_weight else of_others)[name]
-        for name in _scalars_of(update)
-        for is_weight in (True, False)
-    }
+    labels = _scalar_labels(_scalars_of(update), update.differ)
+    return {label: (of_weights if is_weight else of_others)[name] for label, name, is_weight in labels}
+
+
+@lru_cache
+def _scalar_labels(names: tuple[str, ...], differ: tuple[str, ...]) -> tuple[tuple[str, str, bool], ...]:
+    """Return what programs call each scalar, with its own name and whether it is that of weights."""
+    labels = {_scalar_name(differ, name, is_weight): (name, is_weight) for name in names for is_weight in (True, False)}
+    return tuple((label, name, is_weight) for label, (name, is_weight) in labels.items())
 
 
 def strength_names(penalty: Penalty) -> list[str]:
@@ -320,7 +325,7 @@ def _update_buffers(
     scalars: dict[bool, dict[str, Recorded]] = {True: {}, False: {}}
     for name in _scalars_of(update):
         for is_weight in (True, False):
-            label = _scalar_name(update, name, is_weight)
+            label = _scalar_name(update.differ, name, is_weight)
             if label not in made:
                 made[label] = recorder.buffer(label, (), "scalar")
             scalars[is_weight][name] = made[label]
@@ -331,8 +336,8 @@ def _scalars_of(update: Update) -> tuple[str, ...]:
     return update.formula.inputs[2 + len(update.memory) :]
 
 
-def _scalar_name(update: Update, name: str, is_weight: bool) -> str:
-    if name in update.differ:
+def _scalar_name(differ: tuple[str, ...], name: str, is_weight: bool) -> str:
+    if name in differ:
         return f"{name}_{'W' if is_weight else 'b'}"
     return f"update_{name}" if name in TAKEN or name.startswith("lambda_") else name
 

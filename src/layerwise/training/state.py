@@ -227,7 +227,9 @@ class TrainingState:
             return rows
         return np.random.default_rng([self.settings.seed, int(Purpose.SHUFFLE), epoch]).permutation(rows)
 
-    def train_epoch(self, data: TrainingData, stop: Callable[[], bool] = lambda: False) -> bool:
+    def train_epoch(
+        self, data: TrainingData, stop: Callable[[], bool] = lambda: False, probe: bool = True
+    ) -> bool:  # fmt: skip
         """Train to the end of the current epoch, evaluate, and add a record.
 
         Parameters
@@ -236,6 +238,10 @@ class TrainingState:
         stop : callable
             Asked between batches, some fifty times a second, and after the last one; True leaves the epoch there, or
             before its validation, to be continued by the next call.
+        probe : bool
+            Whether to look at the loss of a batch once more after the last update, where nothing is validated: it may
+            have spoilt theta although its own loss, taken before it, was finite. Who leaves it to the next epoch to
+            notice has to keep the parameters from before this one.
 
         Returns
         -------
@@ -272,7 +278,6 @@ class TrainingState:
         theta = self.parameters
         if not (np.isfinite(theta.vector).all() and np.isfinite(theta.statistics).all()):
             return False
-        # The last update may have spoilt theta although its own loss, taken before it, was finite: look once more.
         validation = None
         if data.validation is not None:
             validation = evaluate_until(
@@ -280,11 +285,15 @@ class TrainingState:
             )
             if validation is None:
                 return True  # the next call begins with it
-        probe = validation or evaluate(self.network, theta, data.source, data.in_source(data.rows[: bounds[0, 1]]), 0.0)
-        if not math.isfinite(probe.loss):
+        if not math.isfinite(validation.loss if validation else self.loss_of_a_batch(data) if probe else 0.0):
             return False
         self._finish_epoch(data, validation, spent, started)
         return True
+
+    def loss_of_a_batch(self, data: TrainingData) -> float:
+        """Return the loss of the first rows of the data, as in prediction: NaN or infinite where theta is spoilt."""
+        rows = data.in_source(data.rows[: self.settings.batch_size])
+        return evaluate(self.network, self.parameters, data.source, rows, 0.0).loss
 
     def _run(
         self, run: Executable, source: Source, order: Array, bounds: Array, penalty_factors: Array | None,
