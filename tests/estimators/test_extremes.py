@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn import neural_network as scikit
+from sklearn.exceptions import ConvergenceWarning
 
 import layerwise as lw
+from layerwise.engines import Executable
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 #: scikit-learn's own sum over X warns where the numbers of X are that large.
@@ -305,3 +307,25 @@ def test_a_last_update_that_spoils_the_parameters(diabetes):
     assert made.t_ == 2 * len(X)
     np.testing.assert_array_equal(made.theta_.vector, states[1])
     assert np.isfinite(made.predict(X)).all()
+
+
+def test_ctrl_c_during_lbfgs_keeps_the_last_iteration(diabetes, monkeypatch):
+    def pressed(line):
+        if line.startswith("Iteration 3"):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.print", pressed)
+    settings = {"hidden_layer_sizes": 4, "solver": "lbfgs", "random_state": 0}
+    with pytest.warns(UserWarning, match="Training interrupted by user"):
+        made = lw.MLPRegressor(**settings, verbose=True).fit(*diabetes)
+    assert (made.n_iter_, made.stopped_) == (3, "interrupted")
+    with pytest.warns(ConvergenceWarning, match="lbfgs failed to converge"):
+        expected = lw.MLPRegressor(**settings, max_iter=3).fit(*diabetes)
+    np.testing.assert_array_equal(made.theta_.vector, expected.theta_.vector)
+    assert made.loss_ == expected.loss_
+
+
+def test_lbfgs_leaves_no_buffers_of_all_rows_behind(diabetes):
+    X, y = diabetes
+    made = lw.MLPRegressor(hidden_layer_sizes=4, solver="lbfgs", max_iter=500, tol=1e-2, random_state=0).fit(X, y)
+    assert not [run for run in made.network_.made.values() if isinstance(run, Executable)]

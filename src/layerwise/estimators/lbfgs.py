@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Final
 
 import numpy as np
@@ -9,9 +10,9 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from sklearn.utils.optimize import _check_optimize_result
 
-from ..engines import Source
+from ..engines import Source, engine
 from ..network import Parameters
-from ..network.programs import Setting, constant_scalars, executable, vectors_of
+from ..network.programs import Setting, constant_scalars, record, vectors_of
 from ..ops.memory import aligned
 from ..rules.penalties import Penalty
 from ..rules.updates import OwnUpdate
@@ -23,7 +24,7 @@ KEEP_GRADIENT: Final = OwnUpdate.of(lambda s, theta, grad, found, rate: (theta, 
 
 def minimise(
     theta: Parameters, source: Source, penalty: Penalty, *, max_iter: int, max_fun: int, tol: float, verbose: bool
-) -> tuple[float, int]:
+) -> tuple[float, int, bool]:
     """Change theta to a minimum of what the output reports plus the penalty.
 
     Parameters
@@ -43,9 +44,13 @@ def minimise(
     -------
     loss : float
     n_iter : int
+    interrupted : bool
+        Whether Ctrl-C ended it; theta is that of the last iteration then.
     """
     net = theta.network
-    run = executable(net, Setting("train_step", KEEP_GRADIENT, penalty, source.weights is not None), theta.vector.dtype)
+    setting = Setting("train_step", KEEP_GRADIENT, penalty, source.weights is not None)
+    # Not kept with the network as other programs are: one batch of all rows takes much memory, which goes with the run.
+    run = engine().load(record(net, setting), theta.vector.dtype)
     given = constant_scalars(net, penalty) | {"rate": 1.0}
     table = np.array([[given[name] for name in run.program.scalars]])
     order, bounds = np.arange(len(source)), np.array([[0, len(source)]])
@@ -59,17 +64,23 @@ def minimise(
         loss = seen.get("reported", seen["loss"]) + seen.get("penalty", 0.0)
         return loss, gradient.copy()
 
-    iterations = 0
+    iterations, last_loss = 0, float("nan")
 
-    def tell(intermediate_result: Any) -> None:
-        nonlocal iterations
-        iterations += 1
-        print(f"Iteration {iterations}, loss = {intermediate_result.fun:.8f}")
+    def iterated(intermediate_result: Any) -> None:
+        nonlocal iterations, last_loss
+        iterations, last_loss = iterations + 1, float(intermediate_result.fun)
+        theta.vector[...] = intermediate_result.x
+        if verbose:
+            print(f"Iteration {iterations}, loss = {last_loss:.8f}")
 
-    with np.errstate(over="ignore"):  # trial steps may go far; filters of warnings are one for all threads
-        result = minimize(
-            loss_and_gradient, theta.vector.copy(), method="L-BFGS-B", jac=True, callback=tell if verbose else None,
-            options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
-        )  # fmt: skip
+    try:
+        with np.errstate(over="ignore"):  # trial steps may go far; filters of warnings are one for all threads
+            result = minimize(
+                loss_and_gradient, theta.vector.copy(), method="L-BFGS-B", jac=True, callback=iterated,
+                options={"maxfun": max_fun, "maxiter": max_iter, "gtol": tol},
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        warnings.warn("Training interrupted by user.", stacklevel=3)
+        return last_loss, iterations, True
     theta.vector[...] = result.x
-    return float(result.fun), int(_check_optimize_result("lbfgs", result, max_iter))
+    return float(result.fun), int(_check_optimize_result("lbfgs", result, max_iter)), False

@@ -308,10 +308,11 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
         theta = self.theta_
         source = Source(rows_of(X), y, counts)
         penalty = Penalty(tuple(replace(term, strength=term.strength / total) for term in self._penalty().terms))
-        self.loss_, self.n_iter_ = lbfgs.minimise(
+        self.loss_, self.n_iter_, interrupted = lbfgs.minimise(
             theta, source, penalty, max_iter=self.max_iter, max_fun=self.max_fun, tol=self.tol,
             verbose=bool(self.verbose),
         )  # fmt: skip
+        self.stopped_ = "interrupted" if interrupted else None
         if not np.isfinite(theta.vector).all():
             del self.theta_
             raise ValueError(epochs.NOT_FINITE)
