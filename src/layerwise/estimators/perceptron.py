@@ -177,22 +177,7 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation: Any, groups: Any, incremental: bool) -> Any:
         sizes = self._hidden_sizes()
         first = "theta_" not in self.__dict__ or (not self.warm_start and not incremental)
-        if self.early_stopping and incremental and validation is None:
-            raise ValueError(
-                "partial_fit does not support early_stopping=True without rows to validate on: give validation=(X, y)"
-            )
-        if self.schedule is not None and (self.learning_rate != "constant" or self.solver == "lbfgs" or incremental):
-            raise ValueError(
-                "schedule takes the place of learning_rate for solver='sgd' or 'adam' and a whole fit: it does not go "
-                "with partial_fit, 'lbfgs' or another learning_rate than 'constant'."
-            )
-        if getattr(self, "calibrate", False) and (
-            self.solver == "lbfgs" or not (self.early_stopping or validation is not None)
-        ):
-            raise ValueError(
-                "calibrate=True needs rows to validate on, early_stopping=True or fit(validation=(X, y)), and "
-                f"solver='sgd' or solver='adam'; got solver={self.solver!r}."
-            )
+        self._check_together(validation, incremental)
         X, y = self._validated(X, y, incremental, first)
         weights = self._weights(X, y, sample_weight, incremental)
         random_state = check_random_state(self.random_state)
@@ -204,10 +189,11 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
             )
         if first:
             self._begin(net, X.dtype, random_state)
-        elif net.sizes != self.network_.sizes or net.layers != self.network_.layers:
+        elif _asked_for(net) != _asked_for(self.network_):
             raise ValueError(
                 f"warm_start and partial_fit go on with the network that is there, {self.network_.sizes}; the "
-                f"parameters and rows given now ask for {net.sizes} or other layers. Call fit with warm_start=False."
+                f"parameters and rows given now ask for {net.sizes} or other layers, or another loss. Call fit with "
+                "warm_start=False."
             )
         if self.solver == "lbfgs":
             self._fit_lbfgs(X, y, weights)
@@ -225,6 +211,25 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
         self._finish(rows)
         self._one_row = OneRow.of(self) if incremental and X.shape[0] == 1 else None
         return self
+
+    def _check_together(self, validation: Any, incremental: bool) -> None:
+        """Raise a ValueError if parameters that are right by themselves do not go together."""
+        if self.early_stopping and incremental and validation is None:
+            raise ValueError(
+                "partial_fit does not support early_stopping=True without rows to validate on: give validation=(X, y)"
+            )
+        if self.schedule is not None and (self.learning_rate != "constant" or self.solver == "lbfgs" or incremental):
+            raise ValueError(
+                "schedule takes the place of learning_rate for solver='sgd' or 'adam' and a whole fit: it does not go "
+                "with partial_fit, 'lbfgs' or another learning_rate than 'constant'."
+            )
+        if getattr(self, "calibrate", False) and (
+            self.solver == "lbfgs" or not (self.early_stopping or validation is not None)
+        ):
+            raise ValueError(
+                "calibrate=True needs rows to validate on, early_stopping=True or fit(validation=(X, y)), and "
+                f"solver='sgd' or solver='adam'; got solver={self.solver!r}."
+            )
 
     def _hidden_sizes(self) -> list[int]:
         given = self.hidden_layer_sizes
@@ -376,6 +381,14 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
 def network_of(inputs: int, layers: tuple[Layer, ...], outputs: int, output: Output, **settings: Any) -> Network:
     """Return a network; the same one for the same specification, with the programs that were made for it."""
     return Network(inputs, layers, outputs, output=output, **settings)
+
+
+def _asked_for(net: Network) -> Network:
+    """Return the network without what is only reported, which depends on the type of X."""
+    return Network(
+        net.inputs, net.layers, net.outputs, output=replace(net.output, reported=None), tied=net.tied,
+        input_dropout=net.input_dropout, input_noise=net.input_noise,
+    )  # fmt: skip
 
 
 def _one_a_layer(name: str, given: Any, L: int) -> list[Any]:
