@@ -198,7 +198,7 @@ def test_sizes_of_many_kinds(iris, sizes):
     ({"class_weight": {7: 1}}, "are not in class_weight"),
     ({"class_weight": {0: 0, 1: 0, 2: 0}}, "Sample weights must contain at least one non-zero number"),
     ({"calibrate": True}, "calibrate=True needs rows to validate on"),
-    ({"calibrate": True, "early_stopping": True, "solver": "lbfgs"}, "calibrate=True needs .* got solver='lbfgs'"),
+    ({"calibrate": True, "early_stopping": True, "solver": "lbfgs"}, "calibrate=True needs solver='sgd' or"),
     ({"solver": "lbfgs", "dropout": 0.1}, "need solver='sgd' or 'adam', not 'lbfgs'"),
     ({"solver": "lbfgs", "batch_norm": True}, "need solver='sgd' or 'adam', not 'lbfgs'"),
     ({"batch_norm": True, "batch_size": 1}, "batch normalisation: expected two rows or more in training, got 1"),
@@ -295,7 +295,7 @@ def test_a_second_step_refused_as_scikit_learn_does(iris, act):
     (lambda made, X, y: made.set_params(early_stopping=True).partial_fit(X, y, classes=[0, 1, 2]),
      "^partial_fit does not support early_stopping=True"),
     (lambda made, X, y: made.set_params(early_stopping=True).fit(X, y, groups=[1, 2]), "inconsistent numbers of sam"),
-    (lambda made, X, y: made.set_params(early_stopping=True).fit(X, y, groups=0 * y), "train set will be empty"),
+    (lambda made, X, y: made.set_params(early_stopping=True).fit(X, y, groups=0 * y), "groups has one group; two are"),
     (lambda made, X, y: made.set_params(early_stopping=True).fit(X, np.arange(150) == 0), "have only 1 member"),
     (lambda made, X, y: made.fit(X, y).transform(X, 5), "layer has to be one of 0 to 1, got 5"),
     (lambda made, X, y: made.fit(X, y).transform(X, -1), "layer has to be one of 0 to 1, got -1"),
@@ -329,7 +329,7 @@ def test_another_number_of_targets(diabetes):
         lambda: regressor().partial_fit(X, y).partial_fit(X, np.column_stack([y, y])),
         lambda: regressor(warm_start=True).fit(X, y).fit(X, np.column_stack([y, y])),
     ):
-        with pytest.raises(ValueError, match=r"the network that is there, \(10, 8, 1\); .* ask for \(10, 8, 2\)"):
+        with pytest.raises(ValueError, match="y asks for 2 columns of outputs; 1 are trained"):
             act()
     with pytest.raises(ValueError, match="y of the validation rows has 2 columns; 1 are trained on"):
         regressor().fit(X, y, validation=(X, np.column_stack([y, y])))
@@ -417,6 +417,8 @@ def test_one_network_becomes_an_ensemble_and_one_again(iris):
     assert left == {"members_", "n_features_in_", "n_outputs_", "n_layers_", "n_iter_"}
     with pytest.raises(AttributeError, match="is an ensemble; look at its members_"):
         _ = made.coefs_
-    made.set_params(n_ensemble=1).partial_fit(X[:1], y[:1], classes=[0, 1, 2]).fit(X, y)
+    with pytest.raises(ValueError, match="go on with the networks that are there, 2; n_ensemble=1 asks for others"):
+        made.set_params(n_ensemble=1).partial_fit(X[:1], y[:1])
+    made.fit(X, y)
     assert not hasattr(made, "members_")
     np.testing.assert_array_equal(made.theta_.vector, classifier().fit(X, y).theta_.vector)

@@ -17,6 +17,7 @@ from ..network.programs import predict_rows
 from ..rules.outputs import Output
 from ..rules.outputs import output as output_named
 from ..rules.penalties import L1
+from .checks import all_finite
 from .parameters import CONSTRAINTS
 from .perceptron import Perceptron, network_of
 
@@ -50,12 +51,16 @@ class Autoencoder(Perceptron):
         See `MLPRegressor`.
     warm_start, momentum, nesterovs_momentum, early_stopping, validation_fraction, beta_1, beta_2, epsilon
         See `MLPRegressor`; early stopping watches `score`.
-    n_iter_no_change, max_fun, dropout, batch_norm, l1, schedule, clip_norm, metric, validation_split, callbacks
+    n_iter_no_change, max_fun, dropout, batch_norm, l1, schedule, clip_norm, validation_split, callbacks
         See `MLPRegressor`.
+    metric : "loss" or callable (estimator, X, X), optional
+        What `early_stopping` watches, more is better; by default `score`.
 
     Attributes
     ----------
-    theta_, network_, coefs_, intercepts_, loss_, loss_curve_, best_loss_, validation_scores_, validation_loss_curve_
+    loss_, loss_curve_, best_loss_ : float, list of float, float or None
+        Of the latest epoch, of every epoch, and the lowest; summed over the columns of X, penalty included.
+    theta_, network_, coefs_, intercepts_, validation_scores_, validation_loss_curve_
         See `MLPRegressor`.
     best_validation_score_, history_, n_iter_, t_, n_layers_, n_outputs_, n_features_in_, feature_names_in_, stopped_
         See `MLPRegressor`.
@@ -73,6 +78,7 @@ class Autoencoder(Perceptron):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **{name: rule for name, rule in CONSTRAINTS.items() if name != "n_ensemble"},
         "loss": [StrOptions(set(OUTPUTS))],
+        "metric": [None, StrOptions({"loss"}), callable],
         "tied": ["boolean"],
         "masking": [Interval(Real, 0, 1, closed="left")],
         "noise": [Interval(Real, 0, None, closed="left")],
@@ -115,7 +121,7 @@ class Autoencoder(Perceptron):
         X : array or data frame (n, n_features)
         y : ignored
         sample_weight : array (n,), optional
-        validation : array (m, n_features), optional
+        validation : array or data frame (m, n_features), optional
             Rows of your own to validate on after every epoch.
         groups : array (n,), optional
             The group of each row: validation rows are then whole groups.
@@ -204,11 +210,11 @@ class Autoencoder(Perceptron):
         codes = check_array(X, dtype=(np.float64, np.float32))
         if codes.shape[1] != decoder.network.inputs:
             raise ValueError(f"X has {codes.shape[1]} columns, but a code has {decoder.network.inputs}.")
-        return predict_rows(decoder.network, decoder, codes)
+        return all_finite(predict_rows(decoder.network, decoder, codes))
 
     def reconstruct(self, X: Any) -> Array:
         """Return what comes back for each row: the decoder's answer to its code.  (n, n_features)"""
-        return self._f(self._rows_to_predict(X))
+        return self._predicted(X)
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the share of the variance of X that comes back: 1 - squared errors / squared distances from the mean.
@@ -225,7 +231,8 @@ class Autoencoder(Perceptron):
     def _decoder(self) -> Parameters:
         """Return the parameters of the layers above the code, as a network of their own."""
         net, theta, m = self.network_, self.theta_, self._feature_layer
-        decoder = network_of(net.sizes[m], net.layers[m:], net.outputs, net.output).initialize(0, theta.vector.dtype)
+        above = network_of(net.sizes[m], net.layers[m:], net.outputs, net.output)
+        decoder = Parameters(above, np.zeros(above.n_parameters, theta.vector.dtype))
         for name in ("W", "b", "gamma", "beta", "running_mean", "running_variance"):
             arrays = getattr(theta, name)
             for k in [k for k in arrays if k > m]:
@@ -239,4 +246,7 @@ class Autoencoder(Perceptron):
 
 
 def _doubled(validation: Any) -> Any:
+    """Return rows to validate on with themselves as targets."""
+    if isinstance(validation, tuple):
+        raise ValueError("validation of an Autoencoder is rows X alone, got a tuple.")
     return None if validation is None else (validation, validation)

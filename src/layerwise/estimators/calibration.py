@@ -9,8 +9,10 @@ import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit, log_softmax, softmax
 
-from ..network import Network, Parameters
+from ..network import Parameters
 from ..network.programs import predict_rows
+from ..rules.outputs import output as output_named
+from .perceptron import network_of
 
 Array = npt.NDArray[Any]
 #: Between which powers of e the temperature is looked for.
@@ -20,7 +22,7 @@ RANGE = (-5.0, 5.0)
 def preactivations(theta: Parameters, X: Any) -> Array:
     """Return a^(L+1) of rows that are checked already.  (n, C)"""
     net = theta.network
-    linear = Network(net.inputs, net.layers, net.outputs, output="identity")
+    linear = network_of(net.inputs, net.layers, net.outputs, output_named("identity"))
     return predict_rows(linear, Parameters(linear, theta.vector, theta.statistics), X)
 
 

@@ -58,6 +58,17 @@ def kind_of(y: Any) -> str:
         return str(type_of_target(y))
 
 
+def all_finite(outputs: Array) -> Array:
+    """Return what a network has made of rows, if all of it is finite."""
+    if not np.isfinite(outputs).all():
+        row = int(np.argmin(np.isfinite(outputs).all(axis=1)))
+        raise ValueError(
+            f"The outputs for row {row} are not finite, counted from 0: X contains a value too large for the "
+            "parameters and their type, or the parameters are not finite."
+        )
+    return outputs
+
+
 @contextmanager
 def _places(given: Mapping[str, Any]) -> Iterator[None]:
     try:

@@ -10,7 +10,6 @@ from typing import Any, ClassVar, final
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin
-from sklearn.utils import compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
@@ -18,11 +17,13 @@ from sklearn.utils.multiclass import unique_labels
 from ..rules.outputs import Output
 from .calibration import fit_temperature, preactivations, probabilities
 from .checks import checked, checked_weights
+from .class_weights import with_class_weights
 from .ensemble import fit_members
 from .epochs import Rows
 from .labels import Labels, columns_of
 from .parameters import CONSTRAINTS
 from .perceptron import Perceptron
+from .validation import Weights
 
 Array = npt.NDArray[Any]
 
@@ -77,13 +78,14 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     schedule : str or Schedule, optional
         By what the rate of sgd or adam is multiplied in the course of `max_iter` epochs: "cosine", "step",
         "inverse-time", "coslog4", or such as ``lw.StepDecay(0.5, every=10)``.
-    class_weight : dict, "balanced" or None
-        By what each class multiplies the weights of its rows; "balanced" counts all classes alike.
+    class_weight : dict, "balanced", a list of dicts or None
+        By what each class multiplies the weights of its rows in training; "balanced" counts all classes alike. Of
+        several answers a list, one for each.
     clip_norm : float, optional
         Where the norm of the gradient exceeds it, the gradient is scaled down to it.
     metric : str or callable, optional
-        What `early_stopping` watches, more is better: the name of a scikit-learn scorer, a callable (estimator, X, y),
-        or "loss" for the negative validation loss; by default accuracy.
+        What `early_stopping` watches, more is better: the name of a scikit-learn scorer, a callable (estimator, X, y)
+        that may take sample_weight, or "loss" for the negative validation loss; by default accuracy.
     validation_split : {"scikit-learn", "stratified", "last", "groups"}
         How validation rows are held out: as scikit-learn does it (in proportion only for two classes), in
         proportion to all classes; the last ones, for rows in the order of time; or whole groups, with
@@ -127,12 +129,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
 
     Notes
     -----
-    Every parameter of scikit-learn's MLPClassifier has its place, meaning and default here, and the same
-    `random_state` gives
-    the same initial parameters, order of rows, updates and results, to rounding. Computation is in the type of X,
-    float32
-    or float64. If the loss becomes NaN or infinite, a `DivergenceWarning` says so and the last finite parameters
-    are kept.
+    Every parameter of scikit-learn's MLPClassifier has its place, meaning and default here, and the same `random_state`
+    gives the same initial parameters, order of rows, updates and results, to rounding. Computation is in the type of X,
+    float32 or float64. If the loss becomes NaN or infinite, a `DivergenceWarning` says so and the last finite
+    parameters are kept.
 
     Examples
     --------
@@ -146,7 +146,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
     loss = "log_loss"
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **CONSTRAINTS,
-        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "class_weight": [StrOptions({"balanced"}), dict, list, None],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "calibrate": ["boolean"],
     }
@@ -198,7 +198,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         y = columns_of(y)
         if not hasattr(self, "classes_") or (not self.warm_start and not incremental):
             self._labels = Labels(y)
-        elif incremental or not self.warm_start:
+        elif incremental:
             self._labels.check(y, "`y`")
         elif not self._labels.same_as(y):
             raise ValueError(
@@ -215,34 +215,25 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         self._labels.check(y, "`y` of the validation rows")
         return X, self._labels.encoded(y)
 
-    def _weights(self, X: Any, y: Array, sample_weight: Any, incremental: bool) -> Array | None:
-        weights = super()._weights(X, y, sample_weight, incremental)
+    def _weights(self, X: Any, y: Array, sample_weight: Any, incremental: bool) -> Weights:
+        given = super()._weights(X, y, sample_weight, incremental).given
         if self.class_weight is None:
-            return weights
+            return Weights(given, given)
         if incremental and self.class_weight == "balanced":
             raise ValueError(
                 "class_weight 'balanced' is not supported for partial_fit, which never sees all rows. Give a dict of "
                 "weights, such as compute_class_weight returns."
             )
-        codes = y if y.ndim == 1 else y[:, 0] if y.shape[1] == 1 else None
-        if weights is not None and self.class_weight == "balanced" and codes is not None:
-            # A row counts what it weighs; a class without weight stays so.
-            sums = np.bincount(codes, weights, len(self.classes_))
-            wanted = weights.sum() / len(self.classes_)
-            of_class = np.divide(wanted, sums, out=np.zeros(len(sums)), where=sums > 0)
-            return np.asarray(weights * of_class[codes])
-        of_classes: Array = compute_sample_weight(self.class_weight, self._decoded(y))
-        if not (np.isfinite(of_classes).all() and (of_classes >= 0).all()):
-            raise ValueError(f"class_weight has to be finite and at least 0 for every class, got {self.class_weight}.")
-        product = of_classes if weights is None else weights * of_classes
-        return product if incremental else checked_weights(product, X)
+        product = with_class_weights(self.class_weight, self._decoded(y), y, given, len(self.classes_))
+        return Weights(given, product if incremental else checked_weights(product, X))
 
     def _decoded(self, y: Array) -> Array:
         return self._labels.decoded(y)
 
     def _output(self, y: Array) -> tuple[Output, int]:
-        if self._labels.kind == "several" and self.label_smoothing:
-            raise ValueError("label_smoothing is for a single answer or for labels, not for several class targets.")
+        for name in ("label_smoothing", "calibrate"):
+            if self._labels.kind == "several" and getattr(self, name):
+                raise ValueError(f"{name} is for a single answer or for labels, not for several class targets.")
         return self._labels.output(self.label_smoothing)
 
     def _strata(self, y: Array, everywhere: bool) -> Array | None:
@@ -286,8 +277,6 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         held_out = rows.validation
         if not self.calibrate or held_out is None:
             return
-        if self._labels.kind == "several":
-            raise ValueError("calibrate=True is for a single answer or for labels, not for several class targets.")
         a = preactivations(self.theta_, held_out.X)
         self.temperature_ = fit_temperature(a, held_out.y, held_out.weights, held_out.y.ndim == 1)
 
@@ -345,8 +334,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
         sample_weight : array (n,), optional
         """
         if hasattr(self, "_labels") and self._labels.kind == "several":
-            right = (self.predict(X) == np.asarray(y)).all(axis=1)
-            return float(np.average(right, weights=sample_weight))
+            guess, truth = self.predict(X), np.asarray(y)
+            if truth.shape != guess.shape:
+                raise ValueError(f"y has the shape {truth.shape}; of these rows it has to be {guess.shape}.")
+            return float(np.average((guess == truth).all(axis=1), weights=sample_weight))
         return float(super().score(X, y, sample_weight))
 
     @available_if(lambda est: est._check_solver())  # type: ignore[untyped-decorator]
@@ -385,7 +376,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
                 X, y, sample_weight, classes, validation=validation
             ))  # fmt: skip
             return self
-        if not hasattr(self, "classes_"):
+        begins = not hasattr(self, "classes_")
+        if begins:
             if classes is None:
                 raise ValueError("classes must be passed on the first call to partial_fit.")
             self._labels = Labels.of_classes(classes, y)
@@ -393,7 +385,12 @@ class MLPClassifier(ClassifierMixin, Perceptron):  # type: ignore[misc]
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, was: {self.classes_!r}"
             )
-        self._partial_fit(X, y, sample_weight, validation)
+        try:
+            self._partial_fit(X, y, sample_weight, validation)
+        except BaseException:
+            if begins:
+                del self._labels
+            raise
         return self
 
     def __sklearn_tags__(self) -> Any:

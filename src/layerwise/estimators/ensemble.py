@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
@@ -33,6 +33,8 @@ def fit_members(est: Perceptron, again: bool, act: Callable[[Perceptron], object
         What trains one.
     """
     members: list[Perceptron] = est.__dict__.get("members_", []) if again else []
+    if again:
+        check_count(est)
     settings = {name: value for name, value in est.get_params(deep=False).items() if name != "random_state"}
     if len(members) == est.n_ensemble:
         for member in members:
@@ -41,6 +43,9 @@ def fit_members(est: Perceptron, again: bool, act: Callable[[Perceptron], object
         random_state = check_random_state(est.random_state)
         seeds = random_state.randint(np.iinfo(np.int32).max, size=est.n_ensemble)
         members = [clone(est).set_params(n_ensemble=1, random_state=int(seed)) for seed in seeds]
+        shared = {name: settings[name] for name in ("callbacks", "metric") if name in settings}
+        for member in members:  # what a callback keeps is to be found in the callback that was given
+            member.set_params(**shared)
 
     def train(k: int, interrupted: Callable[[], bool]) -> None:
         members[k]._interrupted = interrupted
@@ -57,3 +62,18 @@ def fit_members(est: Perceptron, again: bool, act: Callable[[Perceptron], object
         if name in members[0].__dict__:
             est.__dict__[name] = members[0].__dict__[name]
     est.n_iter_ = max(member.n_iter_ for member in members)
+
+
+def check_count(est: Perceptron) -> None:
+    """Raise a ValueError if training is to go on with another number of networks than there are."""
+    there = len(est.__dict__.get("members_", ())) or int("theta_" in est.__dict__)
+    if there not in (0, est.n_ensemble):
+        raise ValueError(
+            f"warm_start and partial_fit go on with the networks that are there, {there}; n_ensemble={est.n_ensemble} "
+            "asks for others. Call fit with warm_start=False."
+        )
+
+
+def networks_of(est: Any) -> list[Any]:
+    """Return the estimators that have a network each: the members of an ensemble, or the one itself."""
+    return est.__dict__.get("members_") or [est]

@@ -88,6 +88,7 @@ class Watch:
     best_loss: float = np.inf
     best: Parameters | None = None
     waited: int = 0
+    metric: Any = None
 
     def see_score(self, score: float, tol: float, theta: Parameters) -> None:
         """Take note of a validation score, which may be NaN."""

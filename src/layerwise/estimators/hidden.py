@@ -13,6 +13,8 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from ..network.propagation import forward
 from ..ops import NumpyOps
 from ..training.evaluation import cut
+from .checks import all_finite
+from .ensemble import networks_of
 
 if TYPE_CHECKING:
     from .perceptron import Perceptron
@@ -47,7 +49,7 @@ class HiddenLayers(TransformerMixin, auto_wrap_output_keys=None):  # type: ignor
         """
         est = cast("Perceptron", self)
         rows = est._rows_to_predict(X)
-        h = np.concatenate([_of_one(member, rows, layer) for member in _networks(est)], axis=1)
+        h = np.concatenate([_of_one(member, rows, layer) for member in networks_of(est)], axis=1)
         adapter = _get_container_adapter("transform", self)
         return h if adapter is None else adapter.create_container(h, X, columns=lambda: self._names(layer, None))
 
@@ -68,17 +70,12 @@ class HiddenLayers(TransformerMixin, auto_wrap_output_keys=None):  # type: ignor
 
     def _names(self, layer: int | None, input_features: Any) -> Array:
         inputs = _check_feature_names_in(self, input_features)
-        networks = _networks(cast("Perceptron", self))
+        networks = networks_of(cast("Perceptron", self))
         units = sum(_numbered(member, layer)[1] for member in networks)
         if _numbered(networks[0], layer)[0] == 0 and len(networks) == 1:
             names: Array = inputs
             return names
         return np.array([f"{type(self).__name__.lower()}{unit}" for unit in range(units)], dtype=object)
-
-
-def _networks(est: Perceptron) -> list[Perceptron]:
-    members: list[Perceptron] = est.__dict__.get("members_") or [est]
-    return members
 
 
 def _numbered(est: Perceptron, layer: int | None) -> tuple[int, int]:
@@ -94,5 +91,7 @@ def _of_one(est: Perceptron, rows: Any, layer: int | None) -> Array:
     net, theta, (k, _) = est.network_, est.theta_, _numbered(est, layer)
     ops, pieces = NumpyOps(theta.vector.dtype), []
     for first, end in cut(len(rows), net.piece):
-        pieces.append(forward(ops, net, theta, np.asarray(rows[first:end], theta.vector.dtype)).h[k])
-    return np.concatenate(pieces)
+        with np.errstate(all="ignore"):  # what is too large becomes infinite, which is looked at below
+            piece = np.asarray(rows[first:end], theta.vector.dtype)
+            pieces.append(forward(ops, net, theta, piece).h[k])
+    return all_finite(np.concatenate(pieces))

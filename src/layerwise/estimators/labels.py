@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, final
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import unique_labels
@@ -44,26 +45,24 @@ class Labels:
     def __init__(self, y: Any) -> None:
         self._binarizer: LabelBinarizer | None = None
         self.kind: Kind
-        if kind_of(y) == SEVERAL:
-            self._take_several([np.unique(column) for column in np.asarray(y).T])
+        self.classes: Any
+        if _holds_several(y):
+            self._take_several([np.unique(column) for column in columns_of_answers(y)])
             return
         self._binarizer = LabelBinarizer().fit(y)
-        self.classes: Any = self._binarizer.classes_
+        self.classes = self._binarizer.classes_
         kind = self._binarizer.y_type_
         self.kind = "labels" if kind.startswith("multilabel") else "classes" if kind == "multiclass" else "two classes"
 
     @classmethod
     def of_classes(cls, classes: Any, y: Any) -> Labels:
         """Make it of all classes that will ever come: an array, or a list of arrays, one an answer."""
-        kind = kind_of(y)
-        if kind.startswith("multilabel"):
-            return cls(y)
-        if isinstance(classes, list | tuple) and classes and np.ndim(classes[0]) == 1:
+        if isinstance(classes, list | tuple) and len(classes) and np.ndim(classes[0]) == 1:
             made = cls.__new__(cls)
             made._binarizer = None
             made._take_several([np.unique(column) for column in classes])
             return made
-        return cls(classes)
+        return cls(y if kind_of(y).startswith("multilabel") else classes)
 
     def _take_several(self, classes: list[Array]) -> None:
         self.kind, self.classes = "several", classes
@@ -74,11 +73,12 @@ class Labels:
     def check(self, y: Any, what: str) -> None:
         """Raise a ValueError if y has a class that is not among these."""
         self.check_shape(y)
-        given = np.asarray(y) if self.kind == "several" else unique_labels(y)
-        known = self.classes if self.kind == "several" else [self.classes]
-        if self.kind == "several" and given.shape[1:] != (len(known),):
-            raise ValueError(f"{what} has the shape {given.shape}; there are {len(known)} answers a row.")
-        for column, classes in zip(given.T if self.kind == "several" else [given], known, strict=True):
+        if self.kind == "labels":
+            _check_zeros_and_ones(y, what)
+        given = columns_of_answers(y) if self.kind == "several" else [unique_labels(y)]
+        if len(given) != len(self._listed):
+            raise ValueError(f"{what} has {len(given)} answers a row; there are {len(self._listed)}.")
+        for column, classes in zip(given, self._listed, strict=True):
             if self.kind != "labels":
                 unique_labels(column, classes)  # refuses words where numbers were, and the other way round
             if len(np.setdiff1d(column, classes)):
@@ -96,9 +96,8 @@ class Labels:
         """Return whether y has all of these classes, and no others."""
         self.check_shape(y)
         other = Labels(y)
-        return self.kind == other.kind and all(
-            np.array_equal(mine, theirs) for mine, theirs in zip(self._listed, other._listed, strict=True)
-        )
+        same = self.kind == other.kind and len(self._listed) == len(other._listed)
+        return same and all(map(np.array_equal, self._listed, other._listed))
 
     def same_classes(self, classes: Any) -> bool:
         """Return whether these are the classes, in any order."""
@@ -124,7 +123,7 @@ class Labels:
             labels: Array = self._binarizer.transform(y).astype(np.uint8)
             return labels
         if self.kind == "several":
-            columns = zip(self.classes, np.asarray(y).T, strict=True)
+            columns = zip(self.classes, columns_of_answers(y), strict=True)
             return np.column_stack([np.searchsorted(classes, column) for classes, column in columns])
         codes: Array = np.searchsorted(self.classes, y)
         return codes if self.kind == "classes" else codes.astype(np.uint8)[:, None]
@@ -134,7 +133,9 @@ class Labels:
         if self.kind == "labels":
             return codes
         if self.kind == "several":
-            return np.column_stack([classes[column] for classes, column in zip(self.classes, codes.T, strict=True)])
+            columns = [classes[column] for classes, column in zip(self.classes, codes.T, strict=True)]
+            alike = len({column.dtype.kind in "US" for column in columns}) == 1
+            return np.column_stack(columns if alike else [column.astype(object) for column in columns])
         labels: Array = self.classes[codes if codes.ndim == 1 else codes[:, 0]]
         return labels
 
@@ -181,3 +182,27 @@ class Labels:
 def columns_of(y: Any) -> Any:
     """Return y, a single column of it as an array (n,) with scikit-learn's warning."""
     return column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def columns_of_answers(y: Any) -> list[Array]:
+    """Return the columns of y, each in the type of its own: those of a frame of words and numbers differ."""
+    array = np.asarray(y)
+    columns: list[Array] = list(array.T)
+    return [np.array(column.tolist()) for column in columns] if array.dtype == object else columns
+
+
+def _holds_several(y: Any) -> bool:
+    """Return whether y holds several answers a row, and no labels of zeros and ones."""
+    if sparse.issparse(y) or np.ndim(y) != 2 or np.shape(y)[1] < 2:
+        return kind_of(y) == SEVERAL
+    if np.asarray(y).dtype == object:
+        return all(kind_of(column) in ("binary", "multiclass") for column in columns_of_answers(y))
+    kind = kind_of(y)
+    return kind == SEVERAL or (kind.startswith("multilabel") and not np.isin(y, (0, 1)).all())
+
+
+def _check_zeros_and_ones(y: Any, what: str) -> None:
+    values = y.data if sparse.issparse(y) else np.asarray(y)
+    if values.dtype.kind in "biuf" and not np.isin(values, (0, 1)).all():
+        other = values[~np.isin(values, (0, 1))][0]
+        raise ValueError(f"{what} has {other} among labels, which are 0 for no and 1 for yes.")

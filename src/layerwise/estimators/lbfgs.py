@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any, Final
 
@@ -62,6 +63,8 @@ def minimise(
         vectors = vectors_of(probe) | {"found": gradient}
         seen = run.run(vectors, source, order, bounds, table, (0, 0), lambda batches: False).means
         loss = seen.get("reported", seen["loss"]) + seen.get("penalty", 0.0)
+        if not math.isfinite(loss):  # a NaN has the line search come back, while it takes infinity for an end
+            return math.nan, np.full_like(gradient, math.nan)
         return loss, gradient.copy()
 
     iterations, last_loss = 0, float("nan")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .perceptron import Perceptron
 
 Array = npt.NDArray[Any]
-#: What may lie beside an estimator's parameters and changes what a step does.
+#: Rules for the rate of sgd that leave it alone while training goes well.
 STEADY: Final = ("constant", "adaptive")
 #: Rows after which the parameters are copied, to have some to go back to: a copy for each would cost too much.
 KEEP_EVERY: Final = 64

@@ -26,14 +26,15 @@ from ..training.history import History
 from ..training.state import TrainingState, start
 from . import epochs, lbfgs
 from .arrays import LayerArrays, coefs_of, intercepts_of, replace_all
-from .checks import checked, checked_weights
-from .ensemble import fit_members
+from .checks import all_finite, checked, checked_weights
+from .combinations import check_together
+from .ensemble import check_count, fit_members, networks_of
 from .epochs import Rows
 from .hidden import HiddenLayers
 from .online import OneRow
 from .parameters import CONSTRAINTS
 from .scikit import ScikitAdam, ScikitSGD, draw_parameters, with_rate, with_reported_loss
-from .validation import divided, rows_of
+from .validation import Weights, divided, rows_of
 
 Array = npt.NDArray[Any]
 STOCHASTIC: Final = ("sgd", "adam")
@@ -47,15 +48,16 @@ FITTED: Final = (
 
 
 class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
-    """The base of `MLPClassifier` and `MLPRegressor`.
+    """The base of `MLPClassifier`, `MLPRegressor` and `Autoencoder`.
 
-    A kind of estimator says what its targets are (`_encoded`), which output the network has (`_output`) and how good
+    A kind of estimator says what its targets are (`_validated`), which output the network has (`_output`) and how good
     predictions are (`_score`).
     """
 
     #: Groups that are routed for the folds of a search do not go to `fit` as well, unless it is asked to take them.
     __metadata_request__fit: ClassVar[dict[str, bool]] = {"groups": False}
     _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
+    _watch: epochs.Watch
 
     # --- what is fitted -----------------------------------------------------------------------------------------------
 
@@ -132,9 +134,10 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
     def _finish(self, rows: Rows) -> None:
         """Do what comes after the last epoch of a fit."""
 
-    def _weights(self, X: Any, y: Array, sample_weight: Any, incremental: bool) -> Array | None:
+    def _weights(self, X: Any, y: Array, sample_weight: Any, incremental: bool) -> Weights:
         """Return the weights of the rows, if they have any."""
-        return None if sample_weight is None else checked_weights(sample_weight, X)
+        given = None if sample_weight is None else checked_weights(sample_weight, X)
+        return Weights(given, given)
 
     # --- fit ----------------------------------------------------------------------------------------------------------
 
@@ -175,61 +178,53 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
         return self._fit(X, y, sample_weight, validation, None, incremental=True)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation: Any, groups: Any, incremental: bool) -> Any:
-        sizes = self._hidden_sizes()
-        first = "theta_" not in self.__dict__ or (not self.warm_start and not incremental)
-        self._check_together(validation, incremental)
-        X, y = self._validated(X, y, incremental, first)
-        weights = self._weights(X, y, sample_weight, incremental)
-        random_state = check_random_state(self.random_state)
-        net = self._network(X.shape[1], sizes, y, X.dtype)
-        for_epochs = validation is not None or self.clip_norm is not None or net.normalises or net.draws
-        if self.solver == "lbfgs" and for_epochs:
-            raise ValueError(
-                "validation, clip_norm, batch_norm, dropout and noise need solver='sgd' or 'adam', not 'lbfgs'."
-            )
-        if first:
-            self._begin(net, X.dtype, random_state)
-        elif _asked_for(net) != _asked_for(self.network_):
-            raise ValueError(
-                f"warm_start and partial_fit go on with the network that is there, {self.network_.sizes}; the "
-                f"parameters and rows given now ask for {net.sizes} or other layers, or another loss. Call fit with "
-                "warm_start=False."
-            )
-        if self.solver == "lbfgs":
-            self._fit_lbfgs(X, y, weights)
-            return self
-        if "history_" not in self.__dict__:
-            self._begin_epochs(net)
+        before = dict(self.__dict__)
+        first = "theta_" not in before or (not self.warm_start and not incremental)
+        trains = False
         try:
+            check_together(self, validation, groups, incremental)
+            if self.warm_start or incremental:
+                check_count(self)
+            X, y = self._validated(X, y, incremental, first)
+            weights = self._weights(X, y, sample_weight, incremental)
+            random_state = check_random_state(self.random_state)
+            self._prepare(self._network(X.shape[1], self._hidden_sizes(), y, X.dtype), X.dtype, random_state, first)
+            if self.solver == "lbfgs":
+                trains = True
+                self._fit_lbfgs(X, y, weights.of_training)
+                return self
             state = self._ready(incremental, random_state)
             rows = divided(self, X, y, weights, validation, groups, random_state)
+            trains = True
             epochs.train(self, state, rows, random_state, incremental)
-        except ValueError:
-            if first:
-                del self.theta_  # what has not been trained is not fitted
+            self._finish(rows)
+        except BaseException:
+            if first or not trains:  # what has not been trained is as it was
+                self.__dict__.clear()
+                self.__dict__.update(before)
             raise
-        self._finish(rows)
         self._one_row = OneRow.of(self) if incremental and X.shape[0] == 1 else None
         return self
 
-    def _check_together(self, validation: Any, incremental: bool) -> None:
-        """Raise a ValueError if parameters that are right by themselves do not go together."""
-        if self.early_stopping and incremental and validation is None:
+    def _prepare(self, net: Network, dtype: Any, random_state: np.random.RandomState, first: bool) -> None:
+        """Set everything as it is before the first epoch, or make sure that the network is the one asked for."""
+        if self.solver == "lbfgs" and (net.normalises or net.draws):
+            raise ValueError("batch_norm, dropout and noise need solver='sgd' or 'adam', not 'lbfgs'.")
+        if first:
+            self._begin(net, dtype, random_state)
+        elif _asked_for(net) != _asked_for(self.network_):
+            there = self.network_
+            if net.outputs != there.outputs:
+                raise ValueError(f"y asks for {net.outputs} columns of outputs; {there.outputs} are trained.")
             raise ValueError(
-                "partial_fit does not support early_stopping=True without rows to validate on: give validation=(X, y)"
+                f"warm_start and partial_fit go on with the network that is there, {there.sizes}; the parameters given "
+                f"now ask for {net.sizes} or other layers, or another loss. Call fit with warm_start=False."
             )
-        if self.schedule is not None and (self.learning_rate != "constant" or self.solver == "lbfgs" or incremental):
-            raise ValueError(
-                "schedule takes the place of learning_rate for solver='sgd' or 'adam' and a whole fit: it does not go "
-                "with partial_fit, 'lbfgs' or another learning_rate than 'constant'."
-            )
-        if getattr(self, "calibrate", False) and (
-            self.solver == "lbfgs" or not (self.early_stopping or validation is not None)
-        ):
-            raise ValueError(
-                "calibrate=True needs rows to validate on, early_stopping=True or fit(validation=(X, y)), and "
-                f"solver='sgd' or solver='adam'; got solver={self.solver!r}."
-            )
+        self.__dict__.pop("temperature_", None)  # found for parameters that are about to change
+        if self.solver != "lbfgs" and "history_" not in self.__dict__:
+            self._begin_epochs(net)
+        if self.solver != "lbfgs" and self._watch.metric is not self.metric:
+            self._watch = epochs.Watch(metric=self.metric)  # scores of two metrics do not compare
 
     def _hidden_sizes(self) -> list[int]:
         given = self.hidden_layer_sizes
@@ -264,7 +259,7 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
 
     def _begin_epochs(self, net: Network) -> None:
         """Set what only epochs leave behind as it is before the first of them."""
-        self._watch = epochs.Watch()
+        self._watch = epochs.Watch(metric=self.metric)
         self.loss_curve_: list[float] = []
         self.validation_loss_curve_: list[float] | None = None
         self.history_ = History(net.output.metric)
@@ -319,29 +314,21 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
         )  # fmt: skip
         self.stopped_ = "interrupted" if interrupted else None
         if not np.isfinite(theta.vector).all():
-            del self.theta_
             raise ValueError(epochs.NOT_FINITE)
 
     # --- predict ------------------------------------------------------------------------------------------------------
 
     def _f(self, X: Any) -> Array:
         """Return f(x) of rows that are checked already; of an ensemble the mean."""
-        members: list[Perceptron] = self.__dict__.get("members_", [])
-        if members:
-            mean: Array = np.mean([member._f(X) for member in members], axis=0)
+        networks = networks_of(self)
+        if networks != [self]:
+            mean: Array = np.mean([network._f(X) for network in networks], axis=0)
             return mean
         return predict_rows(self.network_, self.theta_, X)
 
     def _predicted(self, X: Any) -> Array:
         """Return f(x) after all checks, of the rows and of what came out."""
-        f = self._f(self._rows_to_predict(X))
-        if not np.isfinite(f).all():
-            row = int(np.argmin(np.isfinite(f).all(axis=1)))
-            raise ValueError(
-                f"The outputs for row {row} are not finite, counted from 0: X contains a value too large for the "
-                "parameters and their type, or the parameters are not finite."
-            )
-        return f
+        return all_finite(self._f(self._rows_to_predict(X)))
 
     def _rows_to_predict(self, X: Any) -> Any:
         """Return X after all checks, as engines take it."""
@@ -351,6 +338,7 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
     def _check_solver(self) -> bool:

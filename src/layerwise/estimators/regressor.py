@@ -15,8 +15,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
 from ..rules.outputs import Output
-from .checks import checked, checked_numbers
-from .ensemble import fit_members
+from .checks import all_finite, checked, checked_numbers
+from .ensemble import fit_members, networks_of
 from .parameters import CONSTRAINTS
 from .perceptron import Perceptron
 from .validation import by_size
@@ -82,8 +82,8 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
     clip_norm : float, optional
         Where the norm of the gradient exceeds it, the gradient is scaled down to it.
     metric : str or callable, optional
-        What `early_stopping` watches, more is better: the name of a scikit-learn scorer, a callable (estimator, X, y),
-        or "loss" for the negative validation loss; by default R2.
+        What `early_stopping` watches, more is better: the name of a scikit-learn scorer, a callable (estimator, X, y)
+        that may take sample_weight, or "loss" for the negative validation loss; by default R2.
     validation_split : {"scikit-learn", "stratified", "last", "groups"}
         How validation rows are held out: as scikit-learn does it (by chance), in proportion to the sizes of the
         targets; the last ones, for rows in the order of time; or whole groups, with ``fit(groups=...)``.
@@ -122,12 +122,10 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
 
     Notes
     -----
-    Every parameter of scikit-learn's MLPRegressor has its place, meaning and default here, and the same
-    `random_state` gives
-    the same initial parameters, order of rows, updates and results, to rounding. Computation is in the type of X,
-    float32
-    or float64. If the loss becomes NaN or infinite, a `DivergenceWarning` says so and the last finite parameters
-    are kept.
+    Every parameter of scikit-learn's MLPRegressor has its place, meaning and default here, and the same `random_state`
+    gives the same initial parameters, order of rows, updates and results, to rounding. Computation is in the type of X,
+    float32 or float64. If the loss becomes NaN or infinite, a `DivergenceWarning` says so and the last finite
+    parameters are kept.
 
     Examples
     --------
@@ -224,8 +222,8 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
 
     @property
     def _fitted_output(self) -> Output:
-        members: list[MLPRegressor] = self.__dict__.get("members_", [])
-        return (members[0] if members else self).network_.output
+        output: Output = networks_of(self)[0].network_.output
+        return output
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Return the predicted value of each row, or its values.
@@ -248,13 +246,14 @@ class MLPRegressor(RegressorMixin, Perceptron):  # type: ignore[misc]
         ValueError
             If a deviation is asked for that nothing says.
         """
-        f, output = self._predicted(X), self._fitted_output
-        if not return_std:
-            return predicted(output, f)
-        rows, members = self._rows_to_predict(X), self.__dict__.get("members_", [self])
-        if output.name != "gaussian" and len(members) == 1:
+        rows = self._rows_to_predict(X)
+        output, networks = self._fitted_output, networks_of(self)
+        if return_std and output.name != "gaussian" and len(networks) == 1:
             raise ValueError("return_std=True needs loss='gaussian_nll', or an ensemble: n_ensemble=5, say.")
-        mean, deviation = mean_and_deviation(output, [member._f(rows) for member in members])
+        fs = [all_finite(network._f(rows)) for network in networks]
+        if not return_std:
+            return predicted(output, fs[0] if len(fs) == 1 else np.mean(fs, axis=0))
+        mean, deviation = mean_and_deviation(output, fs)
         return (mean[:, 0], deviation[:, 0]) if mean.shape[1] == 1 else (mean, deviation)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

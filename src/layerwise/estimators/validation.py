@@ -6,6 +6,8 @@ import copy
 import threading
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,17 +30,26 @@ Array = npt.NDArray[Any]
 _FILTERS = threading.RLock()
 
 
+@dataclass(frozen=True)
+class Weights:
+    """The weights of rows: as the user gave them, by which estimators are judged, and times those of classes."""
+
+    given: Array | None
+    of_training: Array | None
+
+
 def divided(
-    est: Perceptron, X: Any, y: Array, weights: Array | None, validation: Any, groups: Any,
+    est: Perceptron, X: Any, y: Array, weights: Weights, validation: Any, groups: Any,
     random_state: np.random.RandomState,
 ) -> Rows:  # fmt: skip
     """Return the rows that train and those to validate on.
 
     Parameters
     ----------
-    est : MLPClassifier or MLPRegressor
-    X, y, weights
+    est : MLPClassifier, MLPRegressor or Autoencoder
+    X, y : arrays
         Checked; y as the network takes it.
+    weights : Weights
     validation : (X, y) or (X, y, sample_weight), optional
         As the user gave it.
     groups : array (n,), optional
@@ -49,24 +60,34 @@ def divided(
     ValueError
         If rows to validate on cannot be had, or cannot be used.
     """
+    chosen: Array | None = None
     if validation is not None:
         if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
-            raise ValueError("validation has to be (X, y) or (X, y, sample_weight).")
+            raise ValueError(
+                f"validation has to be (X, y) or (X, y, sample_weight), got {type(validation).__name__}. For a part of "
+                "the training rows give early_stopping=True and validation_fraction."
+            )
         Xv, yv = est._checked(validation[0], validation[1])
         wv = checked_weights(validation[2], Xv) if len(validation) == 3 else None
-        return Rows(rows_of(X), y, weights, None, Source(rows_of(Xv), yv, wv), scorer(est, Xv, yv, wv))
-    if not est.early_stopping:
-        return Rows(rows_of(X), y, weights)
-    chosen, held_out = split(est, X.shape[0], y, groups, random_state)
-    if len(held_out) < 2:
-        raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
-    if not len(chosen):
-        raise ValueError("No rows are left to train on. Decrease 'validation_fraction' or give more rows.")
-    if weights is not None and not (weights[chosen].any() and weights[held_out].any()):
-        raise ValueError("The rows that train, or those that are validated on, all have a weight of zero.")
-    est._check_parts(y[chosen], y[held_out])
-    Xv, yv, wv = X[held_out], y[held_out], None if weights is None else weights[held_out]
-    return Rows(rows_of(X), y, weights, chosen, Source(rows_of(Xv), yv, wv), scorer(est, Xv, yv, wv))
+        est._check_parts(y, yv)
+    elif not est.early_stopping:
+        return Rows(rows_of(X), y, weights.of_training)
+    else:
+        chosen, held_out = split(est, X.shape[0], y, groups, random_state)
+        if len(held_out) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            )
+        if not len(chosen):
+            raise ValueError("No rows are left to train on. Decrease 'validation_fraction' or give more rows.")
+        Xv, yv, wv = X[held_out], y[held_out], None if weights.given is None else weights.given[held_out]
+        trains = weights.of_training is None or weights.of_training[chosen].any()
+        if not trains or (wv is not None and not wv.any()):
+            raise ValueError("The rows that train, or those that are validated on, all have a weight of zero.")
+        est._check_parts(y[chosen], yv)
+    counts = None if wv is None else wv / wv.mean()  # a held-out loss is a weighted mean
+    judged = Source(rows_of(Xv), yv, counts)
+    return Rows(rows_of(X), y, weights.of_training, chosen, judged, scorer(est, Xv, yv, wv))
 
 
 def rows_of(X: Any) -> Any:
@@ -79,6 +100,8 @@ def split(est: Perceptron, n: int, y: Array, groups: Any, random_state: np.rando
     fraction, how = est.validation_fraction, est.validation_split
     if groups is not None:
         check_consistent_length(y, groups)
+        if len(np.unique(groups)) < 2:
+            raise ValueError("groups has one group; two are needed, one to train on and one to validate on.")
         by_group = GroupShuffleSplit(n_splits=1, test_size=fraction, random_state=random_state)
         chosen, held_out = next(by_group.split(y, groups=groups))
         return chosen, held_out
@@ -100,7 +123,8 @@ def scorer(est: Perceptron, X: Any, y: Array, weights: Array | None) -> Callable
     if isinstance(est.metric, str) and est.metric == "loss":
         return lambda: -float(est.history_[-1].validation_loss or 0.0)
     judge = get_scorer(est.metric) if isinstance(est.metric, str) else est.metric
-    labels, more = est._decoded(y), {} if weights is None else {"sample_weight": weights}
+    labels = est._decoded(y)
+    more = {"sample_weight": weights} if weights is not None and takes_weights(judge) else {}
 
     def score() -> float:
         seen = copy.copy(est)  # the rows have lost their names in the checks, and so must who predicts them
@@ -110,6 +134,12 @@ def scorer(est: Perceptron, X: Any, y: Array, weights: Array | None) -> Callable
             return float(judge(seen, X, labels, **more))
 
     return score
+
+
+def takes_weights(judge: Any) -> bool:
+    """Return whether a scorer, or a function of the user's, takes `sample_weight`."""
+    parameters = signature(getattr(judge, "_score_func", judge)).parameters
+    return "sample_weight" in parameters or any(p.kind is Parameter.VAR_KEYWORD for p in parameters.values())
 
 
 def by_size(y: Array) -> Array:

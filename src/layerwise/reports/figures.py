@@ -111,6 +111,12 @@ def fitted(estimator: Any, *names: str) -> list[Any]:
     missing = [name for name in names if not hasattr(estimator, name)]
     if missing:
         kind = type(estimator).__name__
+        members = getattr(estimator, "members_", None)
+        if members:
+            raise InputError(
+                where="estimator", expected=f"one network with {' and '.join(missing)}",
+                got=f"{kind} with {len(members)} of them", remedy="take one of its members_",
+            )  # fmt: skip
         is_fitted = hasattr(estimator, "coefs_")
         raise InputError(
             where="estimator", expected=f"a fitted one with {' and '.join(missing)}",
