@@ -8,7 +8,8 @@ SANITIZE := build/sanitize
 NATIVE := src/layerwise/engines/native
 ENGINE_SOURCES := CMakeLists.txt $(wildcard $(NATIVE)/core/*) $(wildcard $(NATIVE)/runner/*)
 # What depends on the engine; the rest of the tests, run once, would only say the same twice.
-ON_BOTH_ENGINES := $(addprefix tests/,training network program gradients independent cli storage)
+ON_BOTH_ENGINES := $(addprefix tests/,training network program gradients independent cli storage \
+	$(addprefix estimators/,test_same_results.py test_going_on.py test_autoencoder.py))
 PYTEST := -m pytest -n auto --dist loadfile
 
 .PHONY: train test check bench sanitize clean native
