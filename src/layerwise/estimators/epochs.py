@@ -143,7 +143,10 @@ def train(est: Perceptron, state: TrainingState, rows: Rows, random_state: np.ra
             interrupted = finite and state.position > 0
             if not finite or (interrupted and not np.isfinite(state.parameters.vector).all()):
                 restore(state, last)
-                diverged(est, state, last if math.isfinite(state.loss_of_a_batch(data)) else proven)
+                if est.n_iter_ and not math.isfinite(state.loss_of_a_batch(data)):
+                    _undo(est, state, n, once)
+                    last = proven
+                diverged(est, state, last)
                 break
             if interrupted:
                 _interrupted(state)
