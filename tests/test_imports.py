@@ -15,13 +15,13 @@ import layerwise
 PACKAGE = Path(layerwise.__file__).parent
 #: The house from the roof down; parts on one floor do not import each other.
 HOUSE = [
-    {"__main__"}, {"cli"}, {"notes", "pages"}, {"estimators"}, {"tabular"}, {"reports"}, {"storage"}, {"training"},
-    {"gradients"}, {"network"}, {"engines"}, {"program"}, {"rules"}, {"ops"}, {"data"}, {"errors"},
+    {"__main__"}, {"cli"}, {"notes", "pages"}, {"estimators"}, {"tabular"}, {"reports", "proofs"}, {"storage"},
+    {"training"}, {"gradients"}, {"network"}, {"engines"}, {"program"}, {"rules"}, {"ops"}, {"data"}, {"errors"},
 ]  # fmt: skip
 FLOOR = {part: floor for floor, parts in enumerate(HOUSE) for part in parts}
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 TOP = Path("__init__.py")
-HEAVY = ("sklearn", "polars", "scipy", "matplotlib", "jax", "rich", "typer")
+HEAVY = ("sklearn", "polars", "scipy", "matplotlib", "sympy", "jax", "rich", "typer")
 
 
 def part_of(path):
@@ -128,7 +128,8 @@ PUBLIC = [
     "Model", "Network", "Output", "OwnUpdate", "Parameters", "Penalty", "Quantile", "RMSProp", "RidgeDisplay",
     "SGD", "Sigmoid", "Softmax", "SoftmaxGroups", "StepDecay", "Trace", "TrainingState", "__version__",
     "check_gradient", "expression", "fit", "fit_many", "hessian_vector_product", "input_gradient", "jacobian",
-    "load", "loss_gradient_at_output", "loss_gradient_at_preactivation", "per_example_gradients", "save", "start",
+    "load", "loss_gradient_at_output", "loss_gradient_at_preactivation", "per_example_gradients", "proofs", "save",
+    "start",
 ]  # fmt: skip
 
 
@@ -138,7 +139,7 @@ def test_public_names():
     assert set(PUBLIC) <= set(dir(layerwise))
 
 
-@pytest.mark.parametrize("name", [name for name in PUBLIC if name != "__version__"])
+@pytest.mark.parametrize("name", [name for name in PUBLIC if name not in ("__version__", "proofs")])
 def test_every_public_name_is_there_and_says_what_it_is(name):
     value = getattr(layerwise, name)
     assert callable(value)
@@ -146,6 +147,11 @@ def test_every_public_name_is_there_and_says_what_it_is(name):
     assert not value.__doc__.startswith(f"{name}(")  # what a dataclass writes by itself
     first = value.__doc__.strip().splitlines()[0]
     assert first.rstrip().endswith((".", ":", ")")), first
+
+
+def test_a_public_module_says_what_it_is():
+    assert layerwise.proofs.__name__ == "layerwise.proofs"
+    assert layerwise.proofs.__doc__.strip().splitlines()[0].endswith(".")
 
 
 def test_names_for_type_checkers_are_the_same():

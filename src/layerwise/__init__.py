@@ -62,6 +62,7 @@ _HOME = {
     "FilterDisplay": "reports",
     "LossCurveDisplay": "reports",
     "RidgeDisplay": "reports",
+    "proofs": "proofs",
     "load": "storage",
     "save": "storage",
     "LayerwiseError": "errors",
@@ -80,7 +81,8 @@ def __getattr__(name: str) -> Any:
         from .errors import closest
 
         raise AttributeError(f"layerwise has no name {name!r}; {closest(name, list(_HOME))}")
-    value = getattr(import_module(f".{_HOME[name]}", __name__), name)
+    module = import_module(f".{_HOME[name]}", __name__)
+    value = module if name == _HOME[name] else getattr(module, name)  # proofs is a module itself
     globals()[name] = value
     return value
 
@@ -90,6 +92,7 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
+    from . import proofs
     from .errors import DivergenceError, DivergenceWarning, LayerwiseError
     from .estimators import Autoencoder, MLPClassifier, MLPRegressor
     from .gradients import (

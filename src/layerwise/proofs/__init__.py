@@ -1,0 +1,25 @@
+"""The derivations of the course as data: every line with its reason, proved by SymPy and checked on numbers.
+
+Reading a derivation needs no SymPy; proving and checking it does (``pip install 'layerwise[notes]'``).
+
+>>> import layerwise as lw
+>>> print(lw.proofs.loss_gradient_at_output)
+Loss gradient at the output
+  1. d/df_c (-log f_y) = -1/f_y df_y/df_c   chain rule
+  2. -1/f_y df_y/df_c = -1{y=c}/f_y         f_y is f_c itself if y = c, and another variable if y != c
+  3. grad_f (-log f_y) = -e(y) / f_y        all entries c in one vector
+>>> all(lw.proofs.loss_gradient_at_preactivation.prove(C=3))
+True
+"""
+
+from typing import Final
+
+from .derivation import Claim, Derivation, Line, Step
+from .loss import loss_gradient_at_output, loss_gradient_at_preactivation
+
+#: Every derivation, by its name.
+TABLE: Final[dict[str, Derivation]] = {
+    derivation.name: derivation for derivation in (loss_gradient_at_output, loss_gradient_at_preactivation)
+}
+
+__all__ = ["TABLE", "Claim", "Derivation", "Line", "Step", *TABLE]
