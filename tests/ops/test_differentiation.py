@@ -11,6 +11,7 @@ import sympy
 
 from layerwise.ops import Expression
 from layerwise.ops.expressions import PRIMITIVES
+from layerwise.proofs.formulas import primitives
 
 trace = Expression.trace
 NAMES = ("x", "y", "z")
@@ -20,15 +21,7 @@ EVERYWHERE = (-2.6, -1.3, -0.7, -0.25, *POSITIVE)
 DOMAINS = (
     dict.fromkeys(PRIMITIVES, EVERYWHERE) | dict.fromkeys(("log", "sqrt"), POSITIVE) | {"log1p": (-0.7, *POSITIVE)}
 )
-SYMPY = {
-    "add": lambda x, y: x + y, "subtract": lambda x, y: x - y, "multiply": lambda x, y: x * y,
-    "divide": lambda x, y: x / y, "max": lambda x, y: sympy.Piecewise((y, x < y), (x, True)),
-    "min": lambda x, y: sympy.Piecewise((y, y < x), (x, True)),
-    "less": lambda x, y: sympy.Piecewise((1, x < y), (0, True)),
-    "where": lambda c, x, y: sympy.Piecewise((x, sympy.Ne(c, 0)), (y, True)),
-    "abs": sympy.Abs, "sqrt": sympy.sqrt, "exp": sympy.exp, "expm1": lambda x: sympy.exp(x) - 1, "log": sympy.log,
-    "log1p": lambda x: sympy.log(1 + x), "tanh": sympy.tanh, "cos": sympy.cos, "erf": sympy.erf,
-}  # fmt: skip
+SYMPY = primitives()
 
 
 def formula_of(primitive):

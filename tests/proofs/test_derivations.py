@@ -67,10 +67,11 @@ def test_a_flipped_sign_is_found(derivation, step, change):
 
 @pytest.mark.parametrize(("derivation", "step"), STEPS)
 def test_a_swapped_index_is_found(derivation, step):
-    # A rule of calculus is one equation without indices.
-    assert (step.reason.startswith("quotient rule, for")) == (len(step.claims(**step.sizes[0])) == 1)
-    if len(step.claims(**step.sizes[0])) > 1:
+    claims = step.claims(**step.sizes[0])
+    if any(claim.right != claims[0].right for claim in claims):
         assert not changed(step, index_swapped).holds
+    else:  # a rule of calculus has no indices, and a line has one slope
+        assert step.reason in ("quotient rule, for any g and h", "the slope of a line")
 
 
 @DERIVATIONS
@@ -97,7 +98,7 @@ def test_verdicts_are_computed_and_not_kept():
 
 
 def test_more_classes_than_the_usual():
-    assert all(lw.proofs.loss_gradient_at_preactivation.prove(C=7))
+    assert all(lw.proofs.loss_gradient_at_preactivation.prove(C=6))
 
 
 def test_each_writing_of_the_long_derivation_starts_where_the_last_one_ended():
@@ -188,7 +189,11 @@ def test_each_line_is_latex_that_katex_reads(derivation, step):
 def test_a_derivation_reads_as_text_latex_and_markdown(derivation):
     text = str(derivation).splitlines()
     assert text[0] == derivation.title
-    assert [step.reason in line and step.text in line for step, line in zip(derivation.steps, text[1:], strict=True)]
+    rest = str(derivation)
+    for i, step in enumerate(derivation.steps, 1):  # in this order
+        _, found, rest = rest.partition(f"  {i}. {step.text}")
+        assert found
+        assert step.reason in rest
     assert_katex(derivation.latex().replace("&", ""))
     assert derivation._repr_latex_().startswith("$$\n")
     markdown = derivation._repr_markdown_()

@@ -14,12 +14,14 @@ True
 
 from typing import Final
 
+from .activations import activation_derivatives
 from .derivation import Claim, Derivation, Line, Step
 from .loss import loss_gradient_at_output, loss_gradient_at_preactivation
 
 #: Every derivation, by its name.
 TABLE: Final[dict[str, Derivation]] = {
-    derivation.name: derivation for derivation in (loss_gradient_at_output, loss_gradient_at_preactivation)
+    derivation.name: derivation
+    for derivation in (loss_gradient_at_output, loss_gradient_at_preactivation, activation_derivatives)
 }
 
 __all__ = ["TABLE", "Claim", "Derivation", "Line", "Step", *TABLE]

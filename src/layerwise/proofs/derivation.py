@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import Any, Final
 
 from ..errors import SpecificationError, check_number, closest
@@ -15,6 +16,8 @@ Size = Mapping[str, int]
 CLASSES: Final[tuple[Size, ...]] = tuple({"C": C} for C in (2, 3, 4, 5))
 #: Sides of a line agree if they differ by no more than this, relative to the larger one (or to 1).
 TOLERANCE: Final = 1e-12
+#: Lines that print with their reason beside them are no longer than this.
+WIDEST: Final = 60
 
 
 @dataclass(frozen=True)
@@ -201,26 +204,28 @@ class Derivation:
         SpecificationError
             If a number is missing, is none, or has no place here.
         """
+        sp = load_sympy()
         try:
-            point = self.point(load_sympy(), **numbers)
+            signature(self.point).bind(sp, **numbers)
         except TypeError as problem:
             raise SpecificationError(
                 where=self.name, expected=f"numbers named {self.needs}", got=", ".join(numbers) or "none",
                 remedy=f"write check({', '.join(f'{name}=...' for name in self.needs.split(', '))})",
             ) from problem  # fmt: skip
+        point = self.point(sp, **numbers)
         return tuple(point.line(step) for step in self.steps)
 
     @property
     def needs(self) -> str:
         """The names of the numbers that `check` takes."""
-        from inspect import signature
-
         return ", ".join(list(signature(self.point).parameters)[1:])
 
     def __str__(self) -> str:
         """The title and every line with its reason."""
         width = max(len(step.text) for step in self.steps)
-        lines = [f"  {i}. {step.text:<{width}}   {step.reason}" for i, step in enumerate(self.steps, 1)]
+        gap = "   " if width <= WIDEST else "\n       "  # reasons stand below lines that are long
+        padding = width if width <= WIDEST else 0
+        lines = [f"  {i}. {step.text:<{padding}}{gap}{step.reason}" for i, step in enumerate(self.steps, 1)]
         return "\n".join([self.title, *lines])
 
     def latex(self) -> str:
