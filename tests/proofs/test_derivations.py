@@ -41,12 +41,13 @@ def one_sign_flipped(claims):
 
 
 def index_swapped(claims):
-    """Each equation has the right side of the next choice of the indices."""
-    return [
-        Claim(claim.left, other.right, claim.case)
-        for claim, other in zip(claims, claims[1:] + claims[:1], strict=True)
-        if getattr(claim.left, "shape", None) == getattr(other.right, "shape", None)
-    ]
+    """Each equation has the right side of the next choice of the indices, each entry of a matrix that of the next."""
+    rights = [claim.right for claim in claims]
+    if getattr(rights[0], "is_Matrix", False):
+        rights = [type(right)(*right.shape, [*list(right)[1:], right[0]]) for right in rights]
+    else:
+        rights = rights[1:] + rights[:1]
+    return [Claim(claim.left, right, claim.case) for claim, right in zip(claims, rights, strict=True)]
 
 
 # --- proofs -----------------------------------------------------------------------------------------------------------
@@ -68,7 +69,7 @@ def test_a_flipped_sign_is_found(derivation, step, change):
 @pytest.mark.parametrize(("derivation", "step"), STEPS)
 def test_a_swapped_index_is_found(derivation, step):
     claims = step.claims(**step.sizes[0])
-    if any(claim.right != claims[0].right for claim in claims):
+    if any(claim.right != claims[0].right for claim in claims) or getattr(claims[0].right, "is_Matrix", False):
         assert not changed(step, index_swapped).holds
     else:  # a rule of calculus has no indices, and a line has one slope
         assert step.reason in ("quotient rule, for any g and h", "the slope of a line")

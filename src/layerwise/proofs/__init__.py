@@ -16,12 +16,15 @@ from typing import Final
 
 from .activations import activation_derivatives
 from .derivation import Claim, Derivation, Line, Step
+from .hidden import hidden_layers
 from .loss import loss_gradient_at_output, loss_gradient_at_preactivation
 
-#: Every derivation, by its name.
+#: Every derivation, by its name, in the course's order.
 TABLE: Final[dict[str, Derivation]] = {
     derivation.name: derivation
-    for derivation in (loss_gradient_at_output, loss_gradient_at_preactivation, activation_derivatives)
-}
+    for derivation in (
+        loss_gradient_at_output, loss_gradient_at_preactivation, activation_derivatives, hidden_layers,
+    )
+}  # fmt: skip
 
 __all__ = ["TABLE", "Claim", "Derivation", "Line", "Step", *TABLE]

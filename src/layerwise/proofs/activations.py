@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..errors import SpecificationError
 from ..ops.printing import TEXT, render
 from ..rules.activations import SELU_ALPHA, SELU_LAMBDA, TABLE, Activation
 from .derivation import Claim, Derivation, Point, Step
 from .formulas import to_sympy
-from .numbers import exact
+from .numbers import exact, nonzero
 
 #: A pre-activation on each side of 0, where the formulas have their pieces.
 SIDES: Final = ("positive", "negative")
@@ -66,10 +65,7 @@ def _step(row: Activation) -> Step:
 
 def _at_a(sp: Any, a: Any) -> Point:
     value = exact(sp, "a", a)
-    if value == 0:
-        raise SpecificationError(
-            where="a", expected="a number other than 0", got=repr(a), remedy="at 0 some activations have no derivative"
-        )
+    nonzero("a", value)
     side = "positive" if value > 0 else "negative"
     return Point({}, {preactivation(sp, side): value}, case={"side": SIDES.index(side)})
 

@@ -48,3 +48,11 @@ def same_length(name: str, values: list[Any], length: int) -> None:
         raise SpecificationError(
             where=name, expected=f"{length} numbers", got=str(len(values)), remedy="give one for each unit"
         )
+
+
+def nonzero(name: str, value: Any) -> None:
+    """Raise a SpecificationError if a pre-activation is 0, where an activation may have no derivative."""
+    if value == 0:
+        raise SpecificationError(
+            where=name, expected="a number other than 0", got="0", remedy="at 0 some activations have no derivative"
+        )
