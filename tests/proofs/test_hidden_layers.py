@@ -36,6 +36,8 @@ def test_an_activation_of_ones_own():
 
 def test_layers_of_other_sizes_are_proved_when_asked():
     assert all(DERIVATION.prove(d_out=2, d_in=4))
+    assert all(DERIVATION.prove(d_out=1, d_in=1))
+    assert all(line.agrees for line in DERIVATION.check(W=[[0.5, 2.0]], b=[1.0], a=[-0.25, 0.5], grad_a=[3.0]))
     assert [dict(size) for size in DERIVATION.steps[0].sizes] == [
         {"d_out": 2, "d_in": 2}, {"d_out": 2, "d_in": 3}, {"d_out": 3, "d_in": 2}, {"d_out": 3, "d_in": 3},
     ]  # fmt: skip

@@ -18,12 +18,15 @@ from .activations import activation_derivatives
 from .derivation import Claim, Derivation, Line, Step
 from .hidden import hidden_layers
 from .loss import loss_gradient_at_output, loss_gradient_at_preactivation
+from .penalties import penalties
+from .stability import log_sum_exp, softmax_is_shift_invariant
 
 #: Every derivation, by its name, in the course's order.
 TABLE: Final[dict[str, Derivation]] = {
     derivation.name: derivation
     for derivation in (
-        loss_gradient_at_output, loss_gradient_at_preactivation, activation_derivatives, hidden_layers,
+        loss_gradient_at_output, loss_gradient_at_preactivation, activation_derivatives, hidden_layers, penalties,
+        softmax_is_shift_invariant, log_sum_exp,
     )
 }  # fmt: skip
 

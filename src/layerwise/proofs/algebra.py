@@ -36,6 +36,8 @@ def indicator(condition: bool) -> int:
 def vanishes(quantity: Any) -> bool:
     """Return whether SymPy finds an expression, or every entry of a matrix, to be 0.
 
+    Where it has pieces, such as |w| does, real symbols are taken to be above 0 and below 0, and not 0 itself.
+
     Examples
     --------
     >>> import sympy
@@ -74,7 +76,13 @@ def _is_zero(sp: Any, entry: Any) -> bool:
     difference = entry.doit()
     if difference == 0:
         return True
-    if not difference.has(sp.Piecewise, sp.Abs):
+    pieces = difference.atoms(sp.Piecewise, sp.Abs, sp.sign)
+    open_signs = {s for piece in pieces for s in piece.free_symbols if s.is_extended_real and s.is_nonzero is None}
+    if open_signs:  # the pieces of |w| meet at 0: each side by itself
+        symbol = min(open_signs, key=str)
+        size = sp.Symbol(f"{symbol}", positive=True)
+        return all(_is_zero(sp, difference.subs(symbol, side)) for side in (size, -size))
+    if not pieces:
         # Of quotients of exponentials this decides, some hundred times faster than simplify.
         if sp.cancel(sp.together(sp.expand(difference, power_base=False, log=False))) == 0:
             return True

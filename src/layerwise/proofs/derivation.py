@@ -230,7 +230,7 @@ class Derivation:
 
     def latex(self) -> str:
         """Return all lines as one aligned block of LaTeX."""
-        lines = [rf"& {step.latex} && \text{{{step.reason}}}" for step in self.steps]
+        lines = [rf"& {step.latex} && \text{{{_in_text_mode(step.reason)}}}" for step in self.steps]
         return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
     def _repr_latex_(self) -> str:
@@ -238,7 +238,9 @@ class Derivation:
 
     def _repr_markdown_(self) -> str:
         where = "; ".join(f"${symbol}$: {meaning}" for symbol, meaning in self.symbols.items())
-        lines = [f"{i}. $\\displaystyle {step.latex}$ ({step.reason})" for i, step in enumerate(self.steps, 1)]
+        reasons = [step.reason.replace("_", r"\_") for step in self.steps]
+        pairs = zip(self.steps, reasons, strict=True)
+        lines = [f"{i}. $\\displaystyle {step.latex}$ ({reason})" for i, (step, reason) in enumerate(pairs, 1)]
         return "\n".join([f"**{self.title}**", "", where, "", *lines])
 
 
@@ -251,8 +253,13 @@ def checked_size(size: Mapping[str, int], sizes: tuple[Size, ...]) -> dict[str, 
                 where="prove", expected=f"a size named {' or '.join(known)}" if known else "no size", got=name,
                 remedy=closest(name, list(known)) if known else "leave it out",
             )  # fmt: skip
-        check_number(name, value, at_least=min(2, known[name]), whole=True)
+        check_number(name, value, at_least=2 if name == "C" else 1, whole=True)
     return {**known, **size}
+
+
+def _in_text_mode(reason: str) -> str:
+    """Write subscripts and powers as they are typed: in text mode they are no mathematics, and errors if bare."""
+    return reason.replace("_", r"\_").replace("^", r"\textasciicircum ")
 
 
 def _shown(numbers: tuple[float, ...]) -> str:

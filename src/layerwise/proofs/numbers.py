@@ -50,9 +50,7 @@ def same_length(name: str, values: list[Any], length: int) -> None:
         )
 
 
-def nonzero(name: str, value: Any) -> None:
-    """Raise a SpecificationError if a pre-activation is 0, where an activation may have no derivative."""
+def nonzero(name: str, value: Any, why: str = "some activations have no derivative") -> None:
+    """Raise a SpecificationError if a number is 0, where there may be no derivative."""
     if value == 0:
-        raise SpecificationError(
-            where=name, expected="a number other than 0", got="0", remedy="at 0 some activations have no derivative"
-        )
+        raise SpecificationError(where=name, expected="a number other than 0", got="0", remedy=f"at 0 {why}")
