@@ -201,7 +201,7 @@ def test_a_derivation_reads_as_text_latex_and_markdown(derivation):
     assert text[0] == derivation.title
     rest = str(derivation)
     for i, step in enumerate(derivation.steps, 1):  # in this order
-        _, found, rest = rest.partition(f"  {i}. {step.text}")
+        _, found, rest = rest.partition(f"{i:>3}. {step.text}")
         assert found
         assert step.reason in rest
     assert_katex(derivation.latex().replace("&", ""))

@@ -225,7 +225,7 @@ class Derivation:
         width = max(len(step.text) for step in self.steps)
         gap = "   " if width <= WIDEST else "\n       "  # reasons stand below lines that are long
         padding = width if width <= WIDEST else 0
-        lines = [f"  {i}. {step.text:<{padding}}{gap}{step.reason}" for i, step in enumerate(self.steps, 1)]
+        lines = [f"{i:>3}. {step.text:<{padding}}{gap}{step.reason}" for i, step in enumerate(self.steps, 1)]
         return "\n".join([self.title, *lines])
 
     def latex(self) -> str:

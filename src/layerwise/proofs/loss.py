@@ -218,7 +218,7 @@ loss_gradient_at_preactivation: Final = Derivation(
             "-1/f_y d/da_c (e^a_y / S) = -1/f_y (de^a_y/da_c / S - e^a_y dS/da_c / S^2)",
             rf"-\frac{{1}}{{f_y}} \, {_D} \frac{{e^{{a_y}}}}{{{_S}}} = -\frac{{1}}{{f_y}} \left("
             rf"\frac{{{_D} e^{{a_y}}}}{{{_S}}} - \frac{{e^{{a_y}} \, {_D} {_S}}}{{\left({_S}\right)^2}}\right)",
-            "quotient rule on f_y = softmax(a)_y",
+            "quotient rule on f_y = e^a_y / S, with S = sum_c' e^a_c'",
             _link(1),
         ),
         Step(
