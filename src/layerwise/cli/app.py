@@ -9,6 +9,7 @@ import typer
 from .. import __version__
 from .diagnose import diagnose
 from .inspect import inspect
+from .notes import notes
 from .train import train
 
 app = typer.Typer(
@@ -18,6 +19,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(diagnose)
 app.command()(inspect)
+app.command()(notes)
 
 
 def _version(asked: bool) -> None:

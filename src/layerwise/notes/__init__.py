@@ -1,0 +1,11 @@
+"""Executable notes: the course's chapters as marimo notebooks, and what they share."""
+
+from .contents import CHAPTERS, Chapter, chapter
+from .exercises import Choice, Exercise, Exercises, Formula, Number, agree
+from .figures import figure, show
+from .table import Table, Upload
+
+__all__ = [
+    "CHAPTERS", "Chapter", "Choice", "Exercise", "Exercises", "Formula", "Number", "Table", "Upload", "agree",
+    "chapter", "figure", "show",
+]  # fmt: skip
