@@ -1,0 +1,17 @@
+"""What the course says and measures of features, fits and hidden layers: each a short function on arrays.
+
+>>> import layerwise as lw
+>>> X, y = lw.analysis.xor(40, noise=0.1)
+>>> lw.analysis.separability(X, y).separable
+False
+>>> lw.analysis.separability([[*x, x[0] * x[1]] for x in X], y).separable
+True
+"""
+
+from .linear import LinearClassifier, softmax_regression
+from .separability import Separability, separability
+from .toy import circles, moons, spirals, xor
+
+__all__ = [
+    "LinearClassifier", "Separability", "circles", "moons", "separability", "softmax_regression", "spirals", "xor",
+]  # fmt: skip
