@@ -8,10 +8,12 @@ False
 True
 """
 
+from .basis import gaussian_bumps, least_squares, polynomial, sigmoids
 from .linear import LinearClassifier, softmax_regression
 from .separability import Separability, separability
 from .toy import circles, moons, spirals, xor
 
 __all__ = [
-    "LinearClassifier", "Separability", "circles", "moons", "separability", "softmax_regression", "spirals", "xor",
+    "LinearClassifier", "Separability", "circles", "gaussian_bumps", "least_squares", "moons", "polynomial",
+    "separability", "sigmoids", "softmax_regression", "spirals", "xor",
 ]  # fmt: skip

@@ -60,10 +60,11 @@ def separability(Phi: Any, y: Any) -> Separability:
     Two classes are, if there are w and b with w'phi + b > 0 for the rows of class 1 and < 0 for those of class 0. More
     classes are, if there is a linear function for each such that on every row that of its own class is the largest:
     what softmax without a hidden layer can learn without a mistake. A linear programme decides; its solution is checked
-    on every row, and margins of less than about 1e-7 standard deviations count as none. Among the functions that are
-    right, those of smallest sum w^2 with a lead of 1 on every row are taken (the hard margin of Boser, Guyon and Vapnik
-    1992), by a quadratic programme over the rows that matter: milliseconds in the plane, half a minute for ten classes of
-    1797 digits.
+    on every row, and margins of less than about 1e-7 standard deviations count as none.
+
+    Among the functions that are right, those of smallest sum w^2 with a lead of 1 on every row are taken (the hard
+    margin of Boser, Guyon and Vapnik 1992), by a quadratic programme over the rows that matter. In the plane that takes
+    milliseconds, for ten classes of 1797 digits half a minute.
 
     Parameters
     ----------
