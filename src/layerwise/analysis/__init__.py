@@ -10,10 +10,12 @@ True
 
 from .basis import gaussian_bumps, least_squares, polynomial, sigmoids
 from .linear import LinearClassifier, softmax_regression
+from .policy import PolicyTraining, reinforce, returns_to_go, standardised
 from .separability import Separability, separability
 from .toy import circles, moons, spirals, xor
 
 __all__ = [
-    "LinearClassifier", "Separability", "circles", "gaussian_bumps", "least_squares", "moons", "polynomial",
-    "separability", "sigmoids", "softmax_regression", "spirals", "xor",
+    "LinearClassifier", "PolicyTraining", "Separability", "circles", "gaussian_bumps", "least_squares", "moons",
+    "polynomial", "reinforce", "returns_to_go", "separability", "sigmoids", "softmax_regression", "spirals",
+    "standardised", "xor",
 ]  # fmt: skip
