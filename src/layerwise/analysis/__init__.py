@@ -11,11 +11,12 @@ True
 from .basis import gaussian_bumps, least_squares, polynomial, sigmoids
 from .linear import LinearClassifier, softmax_regression
 from .policy import PolicyTraining, reinforce, returns_to_go, standardised
+from .probes import LinearProbes, linear_probes, representations
 from .separability import Separability, separability
 from .toy import circles, moons, spirals, xor
 
 __all__ = [
-    "LinearClassifier", "PolicyTraining", "Separability", "circles", "gaussian_bumps", "least_squares", "moons",
-    "polynomial", "reinforce", "returns_to_go", "separability", "sigmoids", "softmax_regression", "spirals",
-    "standardised", "xor",
+    "LinearClassifier", "LinearProbes", "PolicyTraining", "Separability", "circles", "gaussian_bumps", "least_squares",
+    "linear_probes", "moons", "polynomial", "reinforce", "representations", "returns_to_go", "separability", "sigmoids",
+    "softmax_regression", "spirals", "standardised", "xor",
 ]  # fmt: skip
