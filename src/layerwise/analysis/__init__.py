@@ -8,7 +8,16 @@ False
 True
 """
 
+from .approximation import (
+    ApproximationError,
+    LearnedFit,
+    approximation_error,
+    bump_network,
+    learned_fit,
+    tower_network,
+)
 from .basis import gaussian_bumps, least_squares, polynomial, sigmoids
+from .capacity import BooleanNeuron, boolean_inputs, find_weights, truth_table, xor_network
 from .linear import LinearClassifier, softmax_regression
 from .policy import PolicyTraining, reinforce, returns_to_go, standardised
 from .probes import LinearProbes, linear_probes, representations
@@ -16,7 +25,9 @@ from .separability import Separability, separability
 from .toy import circles, moons, spirals, xor
 
 __all__ = [
-    "LinearClassifier", "LinearProbes", "PolicyTraining", "Separability", "circles", "gaussian_bumps", "least_squares",
-    "linear_probes", "moons", "polynomial", "reinforce", "representations", "returns_to_go", "separability", "sigmoids",
-    "softmax_regression", "spirals", "standardised", "xor",
+    "ApproximationError", "BooleanNeuron", "LearnedFit", "LinearClassifier", "LinearProbes", "PolicyTraining",
+    "Separability", "approximation_error", "boolean_inputs", "bump_network", "circles", "find_weights",
+    "gaussian_bumps", "learned_fit", "least_squares", "linear_probes", "moons", "polynomial", "reinforce",
+    "representations", "returns_to_go", "separability", "sigmoids", "softmax_regression", "spirals", "standardised",
+    "tower_network", "truth_table", "xor", "xor_network",
 ]  # fmt: skip
