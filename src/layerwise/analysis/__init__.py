@@ -21,13 +21,16 @@ from .capacity import BooleanNeuron, boolean_inputs, find_weights, truth_table, 
 from .linear import LinearClassifier, softmax_regression
 from .policy import PolicyTraining, reinforce, returns_to_go, standardised
 from .probes import LinearProbes, linear_probes, representations
+from .resampling import BiasVariance, bias_variance
 from .separability import Separability, separability
+from .stable_rate import largest_curvature, largest_stable_rate
 from .toy import circles, moons, spirals, xor
 
 __all__ = [
-    "ApproximationError", "BooleanNeuron", "LearnedFit", "LinearClassifier", "LinearProbes", "PolicyTraining",
-    "Separability", "approximation_error", "boolean_inputs", "bump_network", "circles", "find_weights",
-    "gaussian_bumps", "learned_fit", "least_squares", "linear_probes", "moons", "polynomial", "reinforce",
-    "representations", "returns_to_go", "separability", "sigmoids", "softmax_regression", "spirals", "standardised",
-    "tower_network", "truth_table", "xor", "xor_network",
+    "ApproximationError", "BiasVariance", "BooleanNeuron", "LearnedFit", "LinearClassifier", "LinearProbes",
+    "PolicyTraining", "Separability", "approximation_error", "bias_variance", "boolean_inputs", "bump_network",
+    "circles", "find_weights", "gaussian_bumps", "largest_curvature", "largest_stable_rate", "learned_fit",
+    "least_squares", "linear_probes", "moons", "polynomial", "reinforce", "representations", "returns_to_go",
+    "separability", "sigmoids", "softmax_regression", "spirals", "standardised", "tower_network", "truth_table", "xor",
+    "xor_network",
 ]  # fmt: skip
