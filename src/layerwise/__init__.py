@@ -60,6 +60,7 @@ _HOME = {
     "History": "training.history",
     "DecisionBoundary": "reports",
     "FilterDisplay": "reports",
+    "HiddenSpaceDisplay": "reports",
     "LossCurveDisplay": "reports",
     "RidgeDisplay": "reports",
     "proofs": "proofs",
@@ -106,7 +107,7 @@ if TYPE_CHECKING:
     )
     from .network import Layer, Network, Parameters, Trace
     from .ops import Expression, expression
-    from .reports import DecisionBoundary, FilterDisplay, LossCurveDisplay, RidgeDisplay
+    from .reports import DecisionBoundary, FilterDisplay, HiddenSpaceDisplay, LossCurveDisplay, RidgeDisplay
     from .rules.activations import Activation
     from .rules.outputs import GaussianNLL, Huber, Output, Quantile, Sigmoid, Softmax, SoftmaxGroups
     from .rules.penalties import L1, L2, Penalty

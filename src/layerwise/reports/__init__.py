@@ -2,7 +2,8 @@
 
 from .decision import DecisionBoundary
 from .filters import FilterDisplay
+from .hidden_space import HiddenSpaceDisplay
 from .learning_curve import LossCurveDisplay
 from .ridges import RidgeDisplay
 
-__all__ = ["DecisionBoundary", "FilterDisplay", "LossCurveDisplay", "RidgeDisplay"]
+__all__ = ["DecisionBoundary", "FilterDisplay", "HiddenSpaceDisplay", "LossCurveDisplay", "RidgeDisplay"]
