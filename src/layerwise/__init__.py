@@ -60,6 +60,7 @@ _HOME = {
     "History": "training.history",
     "DecisionBoundary": "reports",
     "FilterDisplay": "reports",
+    "FlowGraphDisplay": "reports",
     "HiddenSpaceDisplay": "reports",
     "LossCurveDisplay": "reports",
     "LossSurfaceDisplay": "reports",
@@ -111,6 +112,7 @@ if TYPE_CHECKING:
     from .reports import (
         DecisionBoundary,
         FilterDisplay,
+        FlowGraphDisplay,
         HiddenSpaceDisplay,
         LossCurveDisplay,
         LossSurfaceDisplay,

@@ -2,6 +2,7 @@
 
 from .decision import DecisionBoundary
 from .filters import FilterDisplay
+from .flow_graph import FlowGraphDisplay
 from .hidden_space import HiddenSpaceDisplay
 from .learning_curve import LossCurveDisplay
 from .loss_surface import LossSurfaceDisplay
@@ -10,6 +11,7 @@ from .ridges import RidgeDisplay
 __all__ = [
     "DecisionBoundary",
     "FilterDisplay",
+    "FlowGraphDisplay",
     "HiddenSpaceDisplay",
     "LossCurveDisplay",
     "LossSurfaceDisplay",
