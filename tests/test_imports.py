@@ -122,9 +122,9 @@ def test_nothing_heavy_is_loaded(code):
 
 
 PUBLIC = [
-    "Activation", "Adagrad", "Adam", "AdamW", "Autoencoder", "Constant", "CosLog4", "Cosine", "DecisionBoundary",
-    "DivergenceError", "DivergenceWarning", "Expression", "FilterDisplay", "FlowGraphDisplay", "GaussianNLL",
-    "HiddenSpaceDisplay", "History", "Huber", "InverseTime", "L1", "L2", "Layer", "LayerwiseError",
+    "Activation", "ActivationDisplay", "Adagrad", "Adam", "AdamW", "Autoencoder", "Constant", "CosLog4", "Cosine",
+    "DecisionBoundary", "DivergenceError", "DivergenceWarning", "Expression", "FilterDisplay", "FlowGraphDisplay",
+    "GaussianNLL", "HiddenSpaceDisplay", "History", "Huber", "InverseTime", "L1", "L2", "Layer", "LayerwiseError",
     "LossCurveDisplay", "LossSurfaceDisplay", "MLPClassifier", "MLPRegressor", "Model", "Network", "Output",
     "OwnUpdate", "Parameters", "Penalty", "Quantile", "RMSProp", "RidgeDisplay", "SGD", "Sigmoid", "Softmax",
     "SoftmaxGroups", "StepDecay", "Trace", "TrainingState", "__version__", "check_gradient", "expression", "fit",

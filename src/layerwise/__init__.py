@@ -58,6 +58,7 @@ _HOME = {
     "start": "training.state",
     "TrainingState": "training.state",
     "History": "training.history",
+    "ActivationDisplay": "reports",
     "DecisionBoundary": "reports",
     "FilterDisplay": "reports",
     "FlowGraphDisplay": "reports",
@@ -110,6 +111,7 @@ if TYPE_CHECKING:
     from .network import Layer, Network, Parameters, Trace
     from .ops import Expression, expression
     from .reports import (
+        ActivationDisplay,
         DecisionBoundary,
         FilterDisplay,
         FlowGraphDisplay,

@@ -1,5 +1,6 @@
 """Pictures of what happened, in the manner of scikit-learn's displays."""
 
+from .activation import ActivationDisplay
 from .decision import DecisionBoundary
 from .filters import FilterDisplay
 from .flow_graph import FlowGraphDisplay
@@ -9,6 +10,7 @@ from .loss_surface import LossSurfaceDisplay
 from .ridges import RidgeDisplay
 
 __all__ = [
+    "ActivationDisplay",
     "DecisionBoundary",
     "FilterDisplay",
     "FlowGraphDisplay",
