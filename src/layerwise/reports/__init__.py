@@ -4,6 +4,7 @@ from .activation import ActivationDisplay
 from .decision import DecisionBoundary
 from .filters import FilterDisplay
 from .flow_graph import FlowGraphDisplay
+from .gradient_flow import GradientFlowDisplay
 from .hidden_space import HiddenSpaceDisplay
 from .learning_curve import LossCurveDisplay
 from .loss_surface import LossSurfaceDisplay
@@ -14,6 +15,7 @@ __all__ = [
     "DecisionBoundary",
     "FilterDisplay",
     "FlowGraphDisplay",
+    "GradientFlowDisplay",
     "HiddenSpaceDisplay",
     "LossCurveDisplay",
     "LossSurfaceDisplay",
