@@ -66,6 +66,7 @@ _HOME = {
     "HiddenSpaceDisplay": "reports",
     "LossCurveDisplay": "reports",
     "LossSurfaceDisplay": "reports",
+    "NetworkDisplay": "reports",
     "RidgeDisplay": "reports",
     "proofs": "proofs",
     "load": "storage",
@@ -120,6 +121,7 @@ if TYPE_CHECKING:
         HiddenSpaceDisplay,
         LossCurveDisplay,
         LossSurfaceDisplay,
+        NetworkDisplay,
         RidgeDisplay,
     )
     from .rules.activations import Activation

@@ -8,6 +8,7 @@ from .gradient_flow import GradientFlowDisplay
 from .hidden_space import HiddenSpaceDisplay
 from .learning_curve import LossCurveDisplay
 from .loss_surface import LossSurfaceDisplay
+from .network_drawing import NetworkDisplay
 from .ridges import RidgeDisplay
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "HiddenSpaceDisplay",
     "LossCurveDisplay",
     "LossSurfaceDisplay",
+    "NetworkDisplay",
     "RidgeDisplay",
 ]
