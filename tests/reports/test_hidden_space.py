@@ -174,6 +174,14 @@ def test_of_an_estimator(net, theta, X):
     assert display.points.names == ["a", "b"]
 
 
+def test_of_a_fitted_estimator_it_is_what_transform_gives(X):
+    words = np.where(X[:, 0] > X[:, 1], "above", "below")
+    model = lw.MLPClassifier((6, 2), activation="tanh", solver="lbfgs", max_iter=20, random_state=0).fit(X, words)
+    display = lw.HiddenSpaceDisplay.from_estimator(model, X, words)
+    np.testing.assert_allclose(display.places, model.transform(X), atol=1e-5)
+    assert display.points.names == ["above", "below"]
+
+
 def test_given_axes_and_plotting_again(net, theta, X):
     figure, axes = plt.subplots(1, 2)
     display = lw.HiddenSpaceDisplay.from_network(
