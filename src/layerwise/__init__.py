@@ -58,9 +58,15 @@ _HOME = {
     "start": "training.state",
     "TrainingState": "training.state",
     "History": "training.history",
+    "ActivationDisplay": "reports",
     "DecisionBoundary": "reports",
     "FilterDisplay": "reports",
+    "FlowGraphDisplay": "reports",
+    "GradientFlowDisplay": "reports",
+    "HiddenSpaceDisplay": "reports",
     "LossCurveDisplay": "reports",
+    "LossSurfaceDisplay": "reports",
+    "NetworkDisplay": "reports",
     "RidgeDisplay": "reports",
     "analysis": "analysis",
     "proofs": "proofs",
@@ -107,7 +113,18 @@ if TYPE_CHECKING:
     )
     from .network import Layer, Network, Parameters, Trace
     from .ops import Expression, expression
-    from .reports import DecisionBoundary, FilterDisplay, LossCurveDisplay, RidgeDisplay
+    from .reports import (
+        ActivationDisplay,
+        DecisionBoundary,
+        FilterDisplay,
+        FlowGraphDisplay,
+        GradientFlowDisplay,
+        HiddenSpaceDisplay,
+        LossCurveDisplay,
+        LossSurfaceDisplay,
+        NetworkDisplay,
+        RidgeDisplay,
+    )
     from .rules.activations import Activation
     from .rules.outputs import GaussianNLL, Huber, Output, Quantile, Sigmoid, Softmax, SoftmaxGroups
     from .rules.penalties import L1, L2, Penalty
