@@ -58,10 +58,17 @@ _HOME = {
     "start": "training.state",
     "TrainingState": "training.state",
     "History": "training.history",
+    "ActivationDisplay": "reports",
     "DecisionBoundary": "reports",
     "FilterDisplay": "reports",
+    "FlowGraphDisplay": "reports",
+    "GradientFlowDisplay": "reports",
+    "HiddenSpaceDisplay": "reports",
     "LossCurveDisplay": "reports",
+    "LossSurfaceDisplay": "reports",
+    "NetworkDisplay": "reports",
     "RidgeDisplay": "reports",
+    "analysis": "analysis",
     "proofs": "proofs",
     "load": "storage",
     "save": "storage",
@@ -82,7 +89,7 @@ def __getattr__(name: str) -> Any:
 
         raise AttributeError(f"layerwise has no name {name!r}; {closest(name, list(_HOME))}")
     module = import_module(f".{_HOME[name]}", __name__)
-    value = module if name == _HOME[name] else getattr(module, name)  # proofs is a module itself
+    value = module if name == _HOME[name] else getattr(module, name)  # analysis and proofs are modules
     globals()[name] = value
     return value
 
@@ -92,7 +99,7 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from . import proofs
+    from . import analysis, proofs
     from .errors import DivergenceError, DivergenceWarning, LayerwiseError
     from .estimators import Autoencoder, MLPClassifier, MLPRegressor
     from .gradients import (
@@ -106,7 +113,18 @@ if TYPE_CHECKING:
     )
     from .network import Layer, Network, Parameters, Trace
     from .ops import Expression, expression
-    from .reports import DecisionBoundary, FilterDisplay, LossCurveDisplay, RidgeDisplay
+    from .reports import (
+        ActivationDisplay,
+        DecisionBoundary,
+        FilterDisplay,
+        FlowGraphDisplay,
+        GradientFlowDisplay,
+        HiddenSpaceDisplay,
+        LossCurveDisplay,
+        LossSurfaceDisplay,
+        NetworkDisplay,
+        RidgeDisplay,
+    )
     from .rules.activations import Activation
     from .rules.outputs import GaussianNLL, Huber, Output, Quantile, Sigmoid, Softmax, SoftmaxGroups
     from .rules.penalties import L1, L2, Penalty
