@@ -128,10 +128,10 @@ PUBLIC = [
     "GaussianNLL", "GradientFlowDisplay", "HiddenSpaceDisplay", "History", "Huber", "InverseTime", "L1", "L2",
     "Layer", "LayerwiseError", "LossCurveDisplay", "LossSurfaceDisplay", "MLPClassifier", "MLPRegressor", "Model",
     "Network", "NetworkDisplay", "Output", "OwnUpdate", "Parameters", "Penalty", "Quantile", "RMSProp",
-    "RidgeDisplay", "SGD", "Sigmoid", "Softmax", "SoftmaxGroups", "StepDecay", "Trace", "TrainingState",
-    "__version__", "analysis", "check_gradient", "expression", "fit", "fit_many", "hessian_vector_product",
-    "input_gradient", "jacobian", "load", "loss_gradient_at_output", "loss_gradient_at_preactivation",
-    "per_example_gradients", "proofs", "save", "start",
+    "RidgeDisplay", "SGD", "Sigmoid", "Softmax", "SoftmaxGroups", "StepDecay", "TensorBoard", "Trace",
+    "TrainingState", "__version__", "analysis", "check_gradient", "expression", "fit", "fit_many",
+    "hessian_vector_product", "input_gradient", "jacobian", "load", "loss_gradient_at_output",
+    "loss_gradient_at_preactivation", "per_example_gradients", "proofs", "save", "start",
 ]  # fmt: skip
 PUBLIC_MODULES = ["analysis", "proofs"]
 
