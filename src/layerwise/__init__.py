@@ -58,9 +58,13 @@ _HOME = {
     "start": "training.state",
     "TrainingState": "training.state",
     "History": "training.history",
+    "ActivationDisplay": "reports",
     "DecisionBoundary": "reports",
     "FilterDisplay": "reports",
+    "FlowGraphDisplay": "reports",
+    "HiddenSpaceDisplay": "reports",
     "LossCurveDisplay": "reports",
+    "LossSurfaceDisplay": "reports",
     "RidgeDisplay": "reports",
     "proofs": "proofs",
     "load": "storage",
@@ -106,7 +110,16 @@ if TYPE_CHECKING:
     )
     from .network import Layer, Network, Parameters, Trace
     from .ops import Expression, expression
-    from .reports import DecisionBoundary, FilterDisplay, LossCurveDisplay, RidgeDisplay
+    from .reports import (
+        ActivationDisplay,
+        DecisionBoundary,
+        FilterDisplay,
+        FlowGraphDisplay,
+        HiddenSpaceDisplay,
+        LossCurveDisplay,
+        LossSurfaceDisplay,
+        RidgeDisplay,
+    )
     from .rules.activations import Activation
     from .rules.outputs import GaussianNLL, Huber, Output, Quantile, Sigmoid, Softmax, SoftmaxGroups
     from .rules.penalties import L1, L2, Penalty
