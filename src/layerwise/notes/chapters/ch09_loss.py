@@ -31,7 +31,7 @@ def _(mo):
     | `"huber"` | $a$ | square within $\delta$, line beyond | $f - y$, at most $\delta$ | numbers, some far off |
     | `"poisson"` | $e^{a}$ | $f - y + y \log(y / f)$ | $f - y$ | counts |
     | `Quantile([q])` | $a$ | $q\,(y - f)$ or $(1 - q)(f - y)$ | $-q$ or $1 - q$ | a quantile |
-    | `"gaussian"` | $m, s$ | $\tfrac{1}{2} \left(\log 2\pi + s + (y - m)^2 e^{-s}\right)$ | for $m$ and for $s$ | mean, variance |
+    | `"gaussian"` | $m, s$ | $\tfrac{1}{2} (\log 2\pi + s + (y - m)^2 e^{-s})$ | two parts | $m$, variance $e^s$ |
 
     ## How sure, how wrong
 
