@@ -16,7 +16,7 @@ BLUE, ORANGE = "#0072B2", "#D55E00"
 
 
 def draw_network(ax: Any, sizes: Sequence[int], W: Any = None) -> Any:
-    """Draw units and weights of a network from left to right.
+    r"""Draw units and weights of a network from left to right.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def draw_network(ax: Any, sizes: Sequence[int], W: Any = None) -> Any:
     >>> from .figures import figure
     >>> ax = draw_network(figure(6, 3), (4, 20, 3))
     >>> [text.get_text() for text in ax.texts if "20" in text.get_text()]
-    ['$h^{(1)}$\\n20']
+    ['$h^{(1)}$\n20']
     """
     gap = 2 / max(min(MOST, max(sizes)) - 1, 4)
     places = [_places(size, gap) for size in sizes]
