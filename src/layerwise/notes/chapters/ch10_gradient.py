@@ -116,7 +116,8 @@ def _(lw):
     # The derivations themselves; print(at_preactivation) reads as plain text.
     at_output = lw.proofs.loss_gradient_at_output
     at_preactivation = lw.proofs.loss_gradient_at_preactivation
-    return at_output, at_preactivation
+    of_others = lw.proofs.other_outputs
+    return at_output, at_preactivation, of_others
 
 
 @app.cell(hide_code=True)
@@ -194,6 +195,13 @@ def _(lw, notes, np, place, target):
         panel.set_ylim(-0.05 * curve.losses.max(), 1.1 * curve.losses.max())
     columns[0].set_ylabel("loss $l$")
     notes.show(panel, "The loss over the pre-activation for three outputs, each with its tangent.")
+    return
+
+
+@app.cell
+def _(notes, place, target):
+    # At 0 the two pieces of the stable formula meet, and a check there would be refused.
+    notes.proof("other_outputs", numbers={"a": place.value or 1e-9, "y": target.value})
     return
 
 
