@@ -28,8 +28,8 @@ def _(mo):
       \nabla_{a} \left(-\log f_y\right) = -\left(e(y) - f\right) = f - e(y)$$
 
     This page derives both, line by line. For each line SymPy is asked whether the left side minus the right side is 0,
-    with symbols for all numbers, every right class $y$ and every entry $c$; and the line is computed with the numbers
-    that you choose here.
+    with symbols for all numbers, every right class $y$ and every entry $c$ (once for each $C$; the 25 pairs of five
+    classes take a second); and the line is computed with the numbers that you choose here.
     """)
     return
 
@@ -60,12 +60,15 @@ def _(C, lw, notes, np, right, sliders):
     e_y = np.eye(C)[y]
     gradient = lw.loss_gradient_at_preactivation(f, y)
 
-    axes = notes.figure(10, 3, columns=3, sharey=True)
-    for ax, bars, title in zip(axes, (f, e_y, gradient), ("$f$", "$e(y)$", "$f - e(y)$"), strict=True):
-        drawn = ax.bar(range(C), bars + 0.0, color=["#D55E00" if c == y else "#0072B2" for c in range(C)])
+    ax = notes.figure(10, 3)
+    places = np.arange(C) + np.arange(3)[:, None] * (C + 1)
+    for at, bars, title in zip(places, (f, e_y, gradient), ("$f$", "$e(y)$", "$f - e(y)$"), strict=True):
+        drawn = ax.bar(at, bars + 0.0, color=["#D55E00" if c == y else "#0072B2" for c in range(C)])
         ax.bar_label(drawn, fmt="%.2f", padding=2)
-        ax.axhline(0, color="0.3", linewidth=0.8)
-        ax.set(title=title, xlabel="class $c$", xticks=range(C), ylim=(-1.2, 1.2))
+        ax.text(at.mean(), 1.3, title, ha="center", fontsize="large")
+    ax.axhline(0, color="0.3", linewidth=0.8)
+    ax.set(xlabel="class $c$", ylim=(-1.2, 1.55), yticks=[-1, 0, 1])
+    ax.set_xticks(places.ravel(), [str(c) for c in range(C)] * 3)
     notes.show(ax, "Bars of the output, the one-hot vector and their difference, the right class in orange.")
     return a, f, gradient, y
 
@@ -73,7 +76,7 @@ def _(C, lw, notes, np, right, sliders):
 @app.cell(hide_code=True)
 def _(mo):
     mo.md(r"""
-    The right-hand picture is what the network hears: *the right class up by what it lacks, every other class down by
+    The bars on the right are what the network hears: *the right class up by what it lacks, every other class down by
     what it has too much* (a step goes against the gradient). Move $a_y$ up until $f_y$ is nearly 1, and there is
     nothing left to say.
 
