@@ -10,11 +10,12 @@ from typing import Any, Final
 from ..errors import check_number
 from ..rules.outputs.classes import binary_nll
 from .activations import SIDES, preactivation
-from .derivation import Claim, Derivation, Point, Step
+from .derivation import Claim, Derivation, Point, Size, Step
 from .formulas import to_sympy
 from .numbers import exact, nonzero
 
-NO_SIZE: Final = ({},)
+#: Nothing to choose but the numbers.
+NO_SIZE: Final[tuple[Size, ...]] = ({},)
 
 
 def _any_a(sp: Any) -> Any:

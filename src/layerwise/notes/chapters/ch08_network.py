@@ -185,11 +185,12 @@ def _(chosen, learned, net, notes, np, unseen_X, unseen_y, which):
     digit.imshow(trace.h[0].reshape(8, 8), cmap="gray_r")
     digit.set(title=f"a {right}, read as {said} ({trace.f[0, said]:.1%})", xticks=[], yticks=[])
     largest = np.abs(values).max() or 1.0
-    if chosen.value in ("h[0]", "grad_h[0]"):
-        values = values.reshape(8, 8)
+    pixels = chosen.value in ("h[0]", "grad_h[0]")
+    values = values.reshape(8, 8) if pixels else values
     if len(values) > 1 and values.ndim == 2:
-        image = ax.imshow(values, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="auto")
+        image = ax.imshow(values, cmap="RdBu_r", vmin=-largest, vmax=largest, aspect="equal" if pixels else "auto")
         ax.figure.colorbar(image, ax=ax)
+        ax.set(xlabel="column" if pixels else "unit below", ylabel="row" if pixels else "unit")
     else:
         ax.bar(range(values.size), values.ravel(), color=np.where(values.ravel() < 0, "#D55E00", "#0072B2"))
         ax.set_xlabel("class" if values.size == 10 else "unit")
