@@ -3,9 +3,12 @@
 from .contents import CHAPTERS, Chapter, chapter
 from .exercises import Choice, Exercise, Exercises, Formula, Number, agree
 from .figures import figure, show
+from .outputs import trace_output
+from .pictures import draw_network
+from .proving import proof
 from .table import Table, Upload
 
 __all__ = [
     "CHAPTERS", "Chapter", "Choice", "Exercise", "Exercises", "Formula", "Number", "Table", "Upload", "agree",
-    "chapter", "figure", "show",
+    "chapter", "draw_network", "figure", "proof", "show", "trace_output",
 ]  # fmt: skip
