@@ -40,7 +40,7 @@ def test_fit(data, tmp_path):
     found = events(tmp_path / "runs" / "a")
     assert set(before) == set(found)
     names = {"loss/training": "train_loss", "loss/validation": "validation_loss", "training/rate": "rate",
-             "accuracy/training": "train_metric", "accuracy/validation": "validation_metric", "objective/J": "objective"}  # fmt: skip
+             "accuracy/training": "train_metric", "accuracy/validation": "validation_metric"}  # fmt: skip
     for tag, name in names.items():
         assert scalars(found, tag) == pytest.approx(model.history[name].tolist(), rel=1e-6)
         assert [one.step for one in found[tag]] == [1, 2, 3, 4, 5]

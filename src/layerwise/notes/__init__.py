@@ -4,11 +4,10 @@ from .contents import CHAPTERS, Chapter, chapter
 from .exercises import Choice, Exercise, Exercises, Formula, Number, agree
 from .figures import figure, show
 from .outputs import trace_output
-from .pictures import draw_network
 from .proving import proof
 from .table import Table, Upload
 
 __all__ = [
     "CHAPTERS", "Chapter", "Choice", "Exercise", "Exercises", "Formula", "Number", "Table", "Upload", "agree",
-    "chapter", "draw_network", "figure", "proof", "show", "trace_output",
+    "chapter", "figure", "proof", "show", "trace_output",
 ]  # fmt: skip

@@ -55,7 +55,7 @@ def _(mo):
 def _(depth, lw, notes, seed, width):
     small = lw.Network(4, [width.value] * depth.value, 3)
     theta = small.initialize(seed=seed.value)
-    picture = notes.draw_network(notes.figure(9, 4), small.sizes, theta.W)
+    picture = lw.NetworkDisplay.from_network(small, theta, ax=notes.figure(9, 4.5))
     notes.show(picture, "The network's units in columns, from the inputs to the outputs, with its weights as lines.")
     return small, theta
 
