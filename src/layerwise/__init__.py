@@ -60,7 +60,9 @@ _HOME = {
     "History": "training.history",
     "DecisionBoundary": "reports",
     "FilterDisplay": "reports",
+    "HiddenSpaceDisplay": "reports",
     "LossCurveDisplay": "reports",
+    "LossSurfaceDisplay": "reports",
     "RidgeDisplay": "reports",
     "proofs": "proofs",
     "load": "storage",
@@ -106,7 +108,14 @@ if TYPE_CHECKING:
     )
     from .network import Layer, Network, Parameters, Trace
     from .ops import Expression, expression
-    from .reports import DecisionBoundary, FilterDisplay, LossCurveDisplay, RidgeDisplay
+    from .reports import (
+        DecisionBoundary,
+        FilterDisplay,
+        HiddenSpaceDisplay,
+        LossCurveDisplay,
+        LossSurfaceDisplay,
+        RidgeDisplay,
+    )
     from .rules.activations import Activation
     from .rules.outputs import GaussianNLL, Huber, Output, Quantile, Sigmoid, Softmax, SoftmaxGroups
     from .rules.penalties import L1, L2, Penalty

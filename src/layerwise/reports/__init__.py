@@ -2,7 +2,16 @@
 
 from .decision import DecisionBoundary
 from .filters import FilterDisplay
+from .hidden_space import HiddenSpaceDisplay
 from .learning_curve import LossCurveDisplay
+from .loss_surface import LossSurfaceDisplay
 from .ridges import RidgeDisplay
 
-__all__ = ["DecisionBoundary", "FilterDisplay", "LossCurveDisplay", "RidgeDisplay"]
+__all__ = [
+    "DecisionBoundary",
+    "FilterDisplay",
+    "HiddenSpaceDisplay",
+    "LossCurveDisplay",
+    "LossSurfaceDisplay",
+    "RidgeDisplay",
+]
