@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 #: Where a formula is compared with the right one; no value at which both are 0 or 1 by chance.
 PLACES: Final = (-2.3, -1.1, -0.4, 0.3, 0.7, 1.9)
 NOT_YET: Final = "Not yet answered."
-_KINDS: Final[dict[bool | None, Literal["success", "danger", "neutral"]]] = {
-    True: "success", False: "danger", None: "neutral",
-}  # fmt: skip
+_KINDS: Final[dict[bool, Literal["success", "danger"]]] = {True: "success", False: "danger"}
 
 
 @dataclass(frozen=True)
@@ -205,7 +203,7 @@ class Exercises:
             parts += [
                 mo.md(f"**{i}.** {exercise.question}"),
                 mo.hstack([answers[key] for key in keys.values()], justify="start", gap=1.5, wrap=True),
-                mo.md(verdict.message).callout(_KINDS[verdict.right]),
+                *([] if verdict.right is None else [mo.md(verdict.message).callout(_KINDS[verdict.right])]),
                 mo.accordion({"Answer": mo.md(f"{solution}\n\n{exercise.explanation}")}),
             ]
         return mo.vstack(parts, gap=0.75)

@@ -162,6 +162,7 @@ def _listener(port: int | None) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, candidate))
+            listener.listen()  # from now on whoever asks waits, until there is an answer
         except OSError as problem:
             listener.close()
             if port is not None:
