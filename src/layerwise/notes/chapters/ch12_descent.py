@@ -410,8 +410,8 @@ def _(lw, notes, np):
 
     exercises = notes.Exercises(
         notes.Exercise(
-            "A sigmoid neuron with one input has $w = 1$, $b = 0$. It sees $x = 2$, $y = 0$; the rate is $0.5$. There is "
-            "no penalty. What is $w$ after the step?",
+            "A sigmoid neuron with one input has $w = 1$, $b = 0$. It sees $x = 2$, $y = 0$; the rate is $0.5$, and "
+            "there is no penalty. What is $w$ after the step?",
             {"w": notes.Number("$w$")},
             check=after_one_step,
             answer={"w": "1 - 0.5*2/(1 + exp(-2))"},
