@@ -45,7 +45,7 @@ def _(mo):
 
 @app.cell(hide_code=True)
 def _(mo):
-    epoch = mo.ui.slider(0, 80, value=80, label="epoch", show_value=True)
+    epoch = mo.ui.slider(0, 80, value=60, label="epoch", show_value=True)
     value = mo.ui.slider(0.1, 2, 0.1, value=0.5, label="all weights equal to", show_value=True)
     mo.hstack([epoch, value], justify="start", gap=2)
     return epoch, value
