@@ -302,7 +302,7 @@ def _(far, lw, np):
     start.vector = [-1.0, 3.0]
     H = np.array([lw.hessian_vector_product(straight, start, points, heights, unit) for unit in np.eye(2)])
     eigenvalues = np.linalg.eigvalsh(H)
-    bound = 2 / eigenvalues[-1]
+    bound = lw.analysis.largest_stable_rate(straight, start, points, heights)  # 2 / eigenvalues[-1]
     return bound, eigenvalues, heights, points, start, straight
 
 
@@ -359,13 +359,10 @@ def _(beta, bound, eigenvalues, ended, losses, mo, np, rows, share):
 
 
 @app.cell
-def _(lw, models, net, np, wave, x):
-    def largest_eigenvalue(theta):
-        columns = [lw.hessian_vector_product(net, theta, x, wave, unit) for unit in np.eye(net.n_parameters)]
-        return np.linalg.eigvalsh(columns)[-1]
-
+def _(lw, models, net, wave, x):
     model = next(iter(models.values()))
-    at_start, at_end = largest_eigenvalue(net.initialize(seed=0)), largest_eigenvalue(model.parameters)
+    at_start = lw.analysis.largest_curvature(net, net.initialize(seed=0), x, wave)
+    at_end = lw.analysis.largest_curvature(net, model.parameters, x, wave)
     return at_end, at_start
 
 

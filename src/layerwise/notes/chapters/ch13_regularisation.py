@@ -7,12 +7,11 @@ app = marimo.App(app_title="13 Initialisation and regularisation", width="medium
 def _():
     import marimo as mo
     import numpy as np
-    from sklearn.datasets import make_moons
 
     import layerwise as lw
     from layerwise import notes
 
-    return lw, make_moons, mo, notes, np
+    return lw, mo, notes, np
 
 
 @app.cell(hide_code=True)
@@ -45,20 +44,20 @@ def _(mo):
 
 @app.cell(hide_code=True)
 def _(mo):
-    epoch = mo.ui.slider(0, 80, value=60, label="epoch", show_value=True)
+    epoch = mo.ui.slider(0, 60, value=20, label="epoch", show_value=True)
     value = mo.ui.slider(0.1, 2, 0.1, value=0.5, label="all weights equal to", show_value=True)
     mo.hstack([epoch, value], justify="start", gap=2)
     return epoch, value
 
 
 @app.cell
-def _(lw, make_moons, value):
-    moons, side = make_moons(200, noise=0.15, random_state=0)
+def _(lw, value):
+    moons, side = lw.analysis.moons(200, noise=0.15, seed=2)
 
     def trained_from(initialisation):
         net = lw.Network(2, [5], 1, hidden="tanh", output="sigmoid", initialisation=initialisation)
-        visited = [net.initialize(seed=3)]
-        model = lw.fit(net, moons, side, update=lw.SGD(0.3), batch_size=4, epochs=80, seed=3,
+        visited = [net.initialize(seed=2)]
+        model = lw.fit(net, moons, side, update=lw.SGD(0.3), batch_size=4, epochs=60, seed=2,
                        callbacks=lambda state: visited.append(state.parameters.copy()))  # fmt: skip
         return visited, model.history["train_loss"]
 
@@ -135,34 +134,17 @@ def _(mo):
 
 
 @app.cell
-def _(depth, digits, g, lw, times):
+def _(depth, digits, g, lw, notes, np, times):
     deep = lw.Network(64, [40] * depth.value, 10, hidden=g.value)
     weights = deep.initialize(seed=0, dtype="float64")
     for W in weights.W.values():
         W *= times.value
-    flow = deep.trace(weights, digits.X[:200], digits.y[:200])
-    return (flow,)
-
-
-@app.cell(hide_code=True)
-def _(depth, flow, notes, np):
-    _up, _down, _spread = _axes = notes.figure(10, 3.2, columns=3)
-    _layers = np.arange(1, depth.value + 1)
-    _up.plot(_layers, [np.std(flow.h[k]) for k in _layers], "o-", color="#0072B2")
-    _up.set(title="forwards: spread of $h^{(k)}$", yscale="log")
-    _layers = np.arange(1, depth.value + 2)
-    _down.plot(_layers, [np.std(flow.grad_a[k]) for k in _layers], "o-", color="#D55E00")
-    _down.set(title=r"backwards: spread of $\nabla_{a^{(k)}}$", yscale="log")
-    _spread.stairs(*np.histogram(flow.h[depth.value], bins=40), fill=True, color="0.5")
-    _spread.set(title="values of $h^{(L)}$", xlabel="$h$", yticks=[])
-    for _ax in (_up, _down):
-        _ax.set(xlabel="layer $k$", xlim=(0.5, depth.value + 1.5))
-        _ax.xaxis.get_major_locator().set_params(integer=True)
-        _ax.grid(alpha=0.25)
-        _low, _high = _ax.get_ylim()
-        _ax.set_ylim(min(_low, _high / 100), max(_high, _low * 100))  # what is level looks level
-        _ax.minorticks_off()
-    notes.show(_axes[0], "Spread of activations and of gradients, layer by layer, and the last layer's activations.")
+    flow, spread = notes.figure(10, 4, columns=2, width_ratios=(3, 2))
+    lw.GradientFlowDisplay.from_network(deep, weights, digits.X[:200], digits.y[:200], ax=flow)
+    last_h = deep.trace(weights, digits.X[:200], digits.y[:200]).h[depth.value]
+    spread.stairs(*np.histogram(last_h, bins=40), fill=True, color="0.5")
+    spread.set(xlabel="$h$", title=f"values of the last hidden layer, $h^{{({depth.value})}}$", yticks=[])
+    notes.show(flow, "Sizes of activations and gradients layer by layer, and the values of the last hidden layer.")
     return
 
 
@@ -328,8 +310,8 @@ def _(best_epoch, few, mo, model, others):
 
 
 @app.cell(hide_code=True)
-def _(make_moons, notes):
-    _X, _y = make_moons(260, noise=0.35, random_state=1)
+def _(lw, notes):
+    _X, _y = lw.analysis.moons(260, noise=0.35, seed=5)
     own = notes.Upload(
         notes.Table.of("noisy moons", _X, _y, features=("$x_1$", "$x_2$"), classes=("y = 0", "y = 1")),
         inputs=2, classes=True,
