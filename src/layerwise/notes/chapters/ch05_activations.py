@@ -64,8 +64,8 @@ def _(gallery, mo):
 @app.cell(hide_code=True)
 def _(mo):
     mo.md(r"""
-    At a **kink** $g$ has no derivative. Any value between the slopes of both sides will do for descent (it is a
-    *subgradient*); the library states which it takes, such as $g'(0) = 0$ for ReLU.
+    At a **kink** $g$ has no derivative. Any value between the slopes of both sides will do for descent;
+    the library states which it takes, such as $g'(0) = 0$ for ReLU.
 
     ## One function, one point
 

@@ -240,6 +240,7 @@ def _(compare, mo, models, net, notes, wave, x):
     loss.set(xlabel="examples seen", ylabel="loss of all examples", yscale="log", xlim=(-150, 40 * len(x) + 150))
     loss.legend(frameon=False, fontsize="small", ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
     loss.grid(alpha=0.25)
+    loss.minorticks_off()
     fits.set(xlabel="$x$", ylabel="$f(x)$ at the end", ylim=(-2, 2))
     _at = ", ".join(f"{compare.value} {name} in epoch {models[name].state.epoch + 1}" for name in _lost)
     _callout = mo.md(
@@ -332,6 +333,7 @@ def _(heights, lw, losses, notes, path, points, start, straight):
     fall.plot(losses, color="#0072B2")
     fall.set(xlabel="step", ylabel="loss of all examples", yscale="log")
     fall.grid(alpha=0.25)
+    fall.minorticks_off()
     notes.show(valley, "The path of gradient descent over the loss surface, and the loss step by step.")
     return
 

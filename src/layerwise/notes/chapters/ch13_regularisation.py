@@ -217,6 +217,7 @@ def _(by_L1, by_L2, lam, notes, np, plain, strengths):
         _ax.stairs(*np.histogram(_entries, bins=np.linspace(-0.8, 0.8, 41)), baseline=0.5, fill=True, color=_colour)
         _ax.set(title=f"{_name}: {np.mean(np.abs(_entries) < ZERO):.0%} near 0", xlabel="$W^{(1)}_{i,j}$")
         _ax.set(yscale="log", ylim=(0.7, 600))
+        _ax.set_yticks([1, 10, 100], labels=["1", "10", "100"] if _ax is _bins[0] else [])
         _ax.minorticks_off()
     for _name, _models in (("L2", by_L2), ("L1", by_L1)):
         _losses = [model.history[-1].validation_loss for model in _models]
@@ -224,6 +225,8 @@ def _(by_L1, by_L2, lam, notes, np, plain, strengths):
     _curve.axhline(plain.history[-1].validation_loss, color="0.5", label="none")
     _curve.axvline(lam.value, color="0.8", linewidth=1)
     _curve.set(xscale="log", xlabel=r"$\lambda$", title="validation loss")
+    _curve.set_xticks(strengths[::2], labels=[f"{strength:g}" for strength in strengths[::2]])
+    _curve.minorticks_off()
     _curve.legend(frameon=False, fontsize="small")
     notes.show(
         _axes[0], "Histograms of weights without penalty, with L2 and with L1, and the validation loss by lambda."
