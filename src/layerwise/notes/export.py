@@ -35,6 +35,7 @@ img { background: #fff; } table { border-collapse: collapse; }
 td, th { padding: .25rem .7rem; border: 1px solid #8886; }
 math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", "DejaVu Math TeX Gyre", math; }
 math[display=block] { margin: .9em 0; overflow-x: auto; overflow-y: hidden; }
+mtd[columnalign=left] { text-align: left; } mtd[columnalign=right] { text-align: right; }
 nav { display: flex; justify-content: space-between; gap: 1rem; font-size: 15px; }
 @media print { nav, .code { display: none; } img { max-width: 100%; } }
 """
@@ -161,7 +162,8 @@ def _converter() -> Callable[[str, bool], str]:
 
     def mathml(formula: str, block: bool) -> str:
         try:
-            converted = str(convert(formula, display="block" if block else "inline"))
+            known = formula.replace("{aligned}", "{align*}")  # the converter knows no other name for it
+            converted = str(convert(known, display="block" if block else "inline"))
         except Exception as problem:  # whatever it raises is about this formula
             raise LayerwiseError(
                 where="notes", expected="a formula that has MathML", got=formula, remedy="write it in plainer LaTeX"

@@ -21,13 +21,13 @@ def _(mo):
 
     Training looks for the $\theta$ with the least **regularised empirical risk**
 
-    $$J(\theta) = \frac{1}{T} \sum_{t=1}^{T} l\big(f(\mathbf{x}^{(t)}; \theta), y^{(t)}\big)
-      + \lambda\, \Omega(\theta)$$
+    $$J(\theta) = \frac{1}{T} \sum_{t=1}^{T} l\big(f(\mathbf{x}^{(t)}; \theta), y^{(t)}\big) +
+      \lambda\, \Omega(\theta)$$
 
     Stochastic gradient descent does not wait for the whole sum. It changes $\theta$ **after each example**:
 
-    $$\Delta = -\nabla_\theta\, l\big(f(\mathbf{x}^{(t)}; \theta), y^{(t)}\big)
-      - \lambda\, \nabla_\theta\, \Omega(\theta) \qquad\qquad
+    $$\Delta = -\nabla_\theta\, l\big(f(\mathbf{x}^{(t)}; \theta), y^{(t)}\big) -
+      \lambda\, \nabla_\theta\, \Omega(\theta) \qquad\qquad
       \theta \leftarrow \theta + \alpha\, \Delta$$
 
     $\alpha$ is the **learning rate**. Averaged over $t$, $\Delta$ is $-\nabla_\theta J$: each step is a noisy guess of

@@ -271,7 +271,7 @@ def _(mo):
 @app.cell
 def _(few, lw, method, others, p, patience, strength, table):
     noisy = lw.Network(
-        2, [100], max(2, len(table.classes)), dropout=p.value if method.value == "dropout" else 0.0,
+        2, [100], table.outputs, dropout=p.value if method.value == "dropout" else 0.0,
         batch_norm=method.value == "batch normalisation",
     )  # fmt: skip
     penalty = {"L2": lw.L2, "L1": lw.L1}.get(method.value)
