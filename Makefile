@@ -12,7 +12,7 @@ ON_BOTH_ENGINES := $(addprefix tests/,training network program gradients indepen
 	$(addprefix estimators/,test_same_results.py test_going_on.py test_autoencoder.py))
 PYTEST := -m pytest -n auto --dist loadfile
 
-.PHONY: train test check bench sanitize clean native
+.PHONY: train test notes-test check bench sanitize clean native
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:  # the targets share one environment
@@ -24,6 +24,14 @@ test: export LAYERWISE_REQUIRE_NATIVE := 1
 test: native $(VENV)/.test  ## Run all tests, documented examples included, then those of the engine on the other engine
 	LAYERWISE_ENGINE=native $(BIN)/python $(PYTEST)
 	LAYERWISE_ENGINE=reference $(BIN)/python $(PYTEST) $(ON_BOTH_ENGINES)
+
+# Each chapter as a script first: what a reader of the file runs. The browser is Debian's package chromium, or Chrome.
+notes-test: export LAYERWISE_REQUIRE_NATIVE := 1
+notes-test: export LAYERWISE_REQUIRE_BROWSER := 1
+notes-test: native $(VENV)/.browser  ## Run the notes: as scripts, exercises and proofs, in a browser, and as files
+	@for chapter in src/layerwise/notes/chapters/*.py; do echo $$chapter; $(BIN)/python -W error $$chapter || exit 1; done
+	$(BIN)/python $(PYTEST) tests/notes tests/proofs src/layerwise/notes src/layerwise/proofs
+	$(BIN)/python -m pytest tests/browser
 
 check: $(VENV)/.check  ## Lint, types, and the direction of imports
 	$(BIN)/ruff check .
@@ -77,7 +85,8 @@ native: $(VENV)/.package
 $(VENV)/.train: EXTRAS := plots
 $(VENV)/.test: EXTRAS := test
 $(VENV)/.check: EXTRAS := check
-$(VENV)/.train $(VENV)/.test $(VENV)/.check: pyproject.toml | $(VENV)/.package
+$(VENV)/.browser: EXTRAS := browser
+$(VENV)/.train $(VENV)/.test $(VENV)/.check $(VENV)/.browser: pyproject.toml | $(VENV)/.package
 	$(BIN)/python $(INSTALL) --editable '.[$(EXTRAS)]' $(WITHOUT_BUILD)
 	@touch $@
 

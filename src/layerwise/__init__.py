@@ -68,6 +68,7 @@ _HOME = {
     "LossSurfaceDisplay": "reports",
     "NetworkDisplay": "reports",
     "RidgeDisplay": "reports",
+    "TensorBoard": "reports.tensorboard",
     "analysis": "analysis",
     "proofs": "proofs",
     "load": "storage",
@@ -125,6 +126,7 @@ if TYPE_CHECKING:
         NetworkDisplay,
         RidgeDisplay,
     )
+    from .reports.tensorboard import TensorBoard
     from .rules.activations import Activation
     from .rules.outputs import GaussianNLL, Huber, Output, Quantile, Sigmoid, Softmax, SoftmaxGroups
     from .rules.penalties import L1, L2, Penalty

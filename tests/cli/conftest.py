@@ -35,6 +35,18 @@ def workplace(monkeypatch, tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def _brief_reports(monkeypatch, request) -> None:
+    """A report takes two seconds; whoever tests reports asks for a real one by the fixture whole_reports."""
+    if "whole_reports" not in request.fixturenames:
+        monkeypatch.setattr("layerwise.reports.model_report.model_report", lambda trained: f"<p>{trained.title}</p>")
+
+
+@pytest.fixture
+def whole_reports() -> None:
+    """Reports as users get them."""
+
+
 @pytest.fixture
 def run(capsys) -> Run:
     """Run a command in this process."""

@@ -53,7 +53,9 @@ def index_swapped(claims):
 #: Reasons of lines whose right sides are all the same: such as a rule of calculus, or the slope of a line.
 ONE_EQUATION = {
     "quotient rule, for any g and h", "the slope of a line", "e^m is taken out of every term, for any m",
-    "logarithm of a product",
+    "logarithm of a product", "quotient rule; the slope of the sigmoid", "the loss of a yes or no, at the output",
+    "chain rule; the denominators cancel", "identity with the squared error: f = a",
+    "a sigmoid with the squared error: its slope does not cancel",
 }  # fmt: skip
 
 

@@ -140,7 +140,7 @@ def find_weights(
     if result.status != 0:
         raise _without_answer(result)
     w, b = result.x[:d] - result.x[d : 2 * d], float(result.x[-1])
-    if d and not w.any():  # a constant: any b of the right sign, so the nearest
+    if not w.any():  # a constant: any b of the right sign, so the nearest
         b = LEAD if outputs[0] else -LEAD
     if activation == "sigmoid":
         scale = math.log((1 - tolerance) / tolerance) / LEAD

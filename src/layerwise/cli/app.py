@@ -8,8 +8,10 @@ import typer
 
 from .. import __version__
 from .diagnose import diagnose
+from .evaluate import evaluate
 from .inspect import inspect
 from .notes import notes
+from .predict import predict
 from .train import train
 
 app = typer.Typer(
@@ -17,6 +19,8 @@ app = typer.Typer(
     add_completion=True, pretty_exceptions_enable=False,
 )  # fmt: skip
 app.command()(train)
+app.command()(predict)
+app.command()(evaluate)
 app.command()(diagnose)
 app.command()(inspect)
 app.command()(notes)

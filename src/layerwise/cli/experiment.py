@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -205,22 +206,18 @@ def predicted_codes(f: Array) -> Array:
 
 def write(
     folder: Path, experiment: Experiment, options: Options, model: Model, found: Results,
-    overwrite: bool, command: list[str],
+    overwrite: bool, command: list[str], report: bool = True,
 ) -> str | None:  # fmt: skip
-    """Write the model folder with its picture; return why there is no picture, if so."""
-    from ..reports import LossCurveDisplay
+    """Write the model folder with its picture and report; return why there is none, if so."""
     from ..storage import save
 
     state = model.state
     assert state is not None
     best = best_epoch(options, model)
-    files: dict[str, bytes] = {}
-    missing = None
     try:
-        display = LossCurveDisplay.from_history(model.history, best, f"{experiment.name}: {describe(experiment.net)}")
-        files["learning_curve.png"] = display.png()
+        files, missing = pictures(experiment, options, model, command, report), None
     except MissingExtraError as problem:
-        missing = str(problem)
+        files, missing = {}, str(problem)
     save(
         folder, model, preparation=experiment.preparation, target=experiment.target, overwrite=overwrite, files=files,
         description={
@@ -238,6 +235,58 @@ def write(
         },
     )  # fmt: skip
     return missing
+
+
+def pictures(
+    experiment: Experiment, options: Options, model: Model, command: list[str], report: bool
+) -> dict[str, bytes]:  # fmt: skip
+    """Return the learning curve and, if wanted, the report, as files.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib is not installed.
+    """
+    from ..reports import LossCurveDisplay
+
+    title = f"{experiment.name}: {describe(experiment.net)}"
+    display = LossCurveDisplay.from_history(model.history, best_epoch(options, model), title)
+    curve = {"learning_curve.png": display.png()}
+    return curve | ({"report.html": _report(experiment, options, model, command, title)} if report else {})
+
+
+def _report(experiment: Experiment, options: Options, model: Model, command: list[str], title: str) -> bytes:
+    from ..reports.model_report import Trained, model_report
+
+    state = model.state
+    assert state is not None
+    facts = {
+        "training": f"{state.seconds:.1f} s, {state.steps:,} updates; ended by {state.stopped or 'epochs'}",
+        "seed": str(options.seed),
+        "Layerwise": __version__,
+        "Python": sys.version.split()[0],
+        "written": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+    }
+    trained = Trained(
+        title, experiment.net, model.parameters, model.history, experiment.X, experiment.y, experiment.preparation,
+        experiment.target, best_epoch(options, model), settings(experiment, options), experiment.notes, facts,
+        shlex.join(command),
+    )  # fmt: skip
+    return model_report(trained).encode()
+
+
+def settings(experiment: Experiment, options: Options) -> str:
+    """Say how the network is trained, in a line: nothing that changes the result is left unsaid."""
+    parts = [str(update_of(options)), f"batches of {batch_size_of(options, experiment.rows['train'])}"]
+    parts += [f"{options.schedule} rate"] if options.schedule != "constant" else []
+    parts += [f"L2 {options.l2:g}"] if options.l2 else []
+    parts += [f"L1 {options.l1:g}"] if options.l1 else []
+    parts += [f"gradients of norm {options.clip_norm:g} at most"] if options.clip_norm is not None else []
+    parts += [f"dropout {options.dropout:g}"] if options.dropout and experiment.net.layers else []
+    parts += ["batch normalisation"] if options.batch_norm and experiment.net.layers else []
+    parts += [f"at most {options.epochs} epoch{'s' * (options.epochs != 1)}"]
+    parts += [f"patience {options.patience}"] if options.patience and experiment.rows["validation"] else []
+    return ", ".join([*parts, options.dtype, f"seed {options.seed}"])
 
 
 def describe(net: Network) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -146,3 +147,57 @@ def watcher(console: Console, quiet: bool, epochs: int, steps_per_epoch: int) ->
     else:
         with Live(console=console, auto_refresh=False, transient=False) as live:
             yield LiveTable(live, epochs, steps_per_epoch)
+
+
+class Share:
+    """Says how much is done; shows nothing itself."""
+
+    def advance(self, done: float, rows: int) -> None:
+        """Take note of the share that is done, and of rows that came with it."""
+
+
+class ShareLines(Share):
+    """A line every ten seconds, for logs and pipes."""
+
+    def __init__(self, console: Console, what: str) -> None:
+        self.console, self.what = console, what
+        self.rows, self.started = 0, time.monotonic()
+        self.next = self.started + 10
+
+    def advance(self, done: float, rows: int) -> None:
+        """Print a line if it is time for one."""
+        self.rows += rows
+        now = time.monotonic()
+        if now >= self.next and 0 < done < 1:
+            left = clock((now - self.started) / done * (1 - done))
+            self.console.print(f"{self.what} {self.rows:,} rows, {done:.0%}, about {left} left", highlight=False)
+            self.next = now + 10
+
+
+class ShareBar(Share):
+    """A bar with rows and the time left."""
+
+    def __init__(self, bar: Progress, what: str) -> None:
+        self.bar, self.what, self.rows = bar, what, 0
+        self.task = bar.add_task("", total=1.0, said=f"{what} 0 rows")
+
+    def advance(self, done: float, rows: int) -> None:
+        """Move the bar."""
+        self.rows += rows
+        self.bar.update(self.task, completed=done, said=f"{self.what} {self.rows:,} rows")
+
+
+@contextmanager
+def share_watcher(console: Console, quiet: bool, what: str) -> Iterator[Share]:
+    """Return what suits the console, for work whose share that is done is known; a bar is gone in the end."""
+    if quiet:
+        yield Share()
+    elif not console.is_terminal or console.is_dumb_terminal:
+        yield ShareLines(console, what)
+    else:
+        bar = Progress(
+            TextColumn("{task.fields[said]}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(),
+            TextColumn("left"), console=console, transient=True,
+        )  # fmt: skip
+        with bar:
+            yield ShareBar(bar, what)

@@ -20,14 +20,13 @@ from .experiment import (
     Experiment,
     Options,
     Results,
-    batch_size_of,
     best_epoch,
     describe,
     prepare,
     results,
     run,
+    settings,
     steps_per_epoch,
-    update_of,
     write,
 )
 from .progress import watcher
@@ -90,6 +89,8 @@ def train(
         help="Folder for the model; by default a new one under models/.", rich_help_panel=OUTPUT)] = None,
     overwrite: Annotated[bool, typer.Option(
         "--overwrite", help="Replace the model in the folder, or in models/NAME.", rich_help_panel=OUTPUT)] = False,
+    report: Annotated[bool, typer.Option(
+        help="Write report.html, which takes about two seconds.", rich_help_panel=OUTPUT)] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False,
     as_json: Annotated[bool, typer.Option(
         "--json", help="Print one JSON object on standard output.", rich_help_panel=OUTPUT)] = False,
@@ -130,7 +131,7 @@ def train(
                 raise _with_remedy(problem, "no epoch was finished, so nothing was kept") from None
     found = results(experiment, model)
     command = ["layerwise", *sys.argv[1:]]
-    missing = write(folder, experiment, options, model, found, overwrite, command)
+    missing = write(folder, experiment, options, model, found, overwrite, command, report)
     if missing and not quiet:
         console.print(f"no picture: {missing}", style="yellow", markup=False)
     if problem is not None:
@@ -171,25 +172,11 @@ def _introduce(console: Console, experiment: Experiment, options: Options) -> No
     lines = [
         f"{experiment.name}: {rows} rows; target {experiment.target.name} ({kind})",
         f"network: {describe(experiment.net)}; {experiment.net.n_parameters} parameters",
-        f"training: {_settings(experiment, options)}",
+        f"training: {settings(experiment, options)}",
         *experiment.notes,
     ]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _settings(experiment: Experiment, options: Options) -> str:
-    """Say how the network is trained, in a line: nothing that changes the result is left unsaid."""
-    parts = [str(update_of(options)), f"batches of {batch_size_of(options, experiment.rows['train'])}"]
-    parts += [f"{options.schedule} rate"] if options.schedule != "constant" else []
-    parts += [f"L2 {options.l2:g}"] if options.l2 else []
-    parts += [f"L1 {options.l1:g}"] if options.l1 else []
-    parts += [f"gradients of norm {options.clip_norm:g} at most"] if options.clip_norm is not None else []
-    parts += [f"dropout {options.dropout:g}"] if options.dropout and experiment.net.layers else []
-    parts += ["batch normalisation"] if options.batch_norm and experiment.net.layers else []
-    parts += [f"at most {_epochs(options.epochs)}"]
-    parts += [f"patience {options.patience}"] if options.patience and experiment.rows["validation"] else []
-    return ", ".join([*parts, options.dtype, f"seed {options.seed}"])
 
 
 def _conclude(console: Console, options: Options, model: Model, found: Results, folder: Path) -> None:

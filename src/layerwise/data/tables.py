@@ -58,7 +58,7 @@ def read_table(path: str | Path, words: Collection[str] = ()) -> tuple[pl.DataFr
         frame = read(read_bytes(path), where)
         frame.columns = check_names(frame.columns, where)
         made = [plain(column, where) for column in frame]
-    table, left_out = _without_index(_together(made), where)
+    table, left_out = without_index(together(made), where)
     if table.height == 0 or table.width == 0:
         raise DataError(
             where=where,
@@ -104,16 +104,18 @@ def plain_table(frame: pl.DataFrame, where: str) -> tuple[pl.DataFrame, tuple[st
         If a column has no plain meaning or holds an infinite number.
     """
     made = [plain(column, where) for column in frame]
-    return _together(made), tuple(note for _, note in made if note)
+    return together(made), tuple(note for _, note in made if note)
 
 
-def _together(made: list[tuple[pl.Series, str]]) -> pl.DataFrame:
+def together(made: list[tuple[pl.Series, str]]) -> pl.DataFrame:
+    """Return the columns, without their notes, as a table."""
     import polars as pl
 
     return pl.DataFrame({column.name: column for column, _ in made})
 
 
-def _without_index(table: pl.DataFrame, where: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
+def without_index(table: pl.DataFrame, where: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Return a table without the first column that only numbers the rows, and a note if there was one."""
     if _PANDAS_INDEX in table.columns:
         return table.drop(_PANDAS_INDEX), (f"{_PANDAS_INDEX}: left out (row labels of pandas)",)
     if "" not in table.columns:

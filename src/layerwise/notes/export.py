@@ -35,7 +35,6 @@ img { background: #fff; } table { border-collapse: collapse; }
 td, th { padding: .25rem .7rem; border: 1px solid #8886; }
 math { font-family: "STIX Two Math", "Cambria Math", "Latin Modern Math", "DejaVu Math TeX Gyre", math; }
 math[display=block] { margin: .9em 0; overflow-x: auto; overflow-y: hidden; }
-mtd[columnalign=left] { text-align: left; } mtd[columnalign=right] { text-align: right; }
 nav { display: flex; justify-content: space-between; gap: 1rem; font-size: 15px; }
 @media print { nav, .code { display: none; } img { max-width: 100%; } }
 """

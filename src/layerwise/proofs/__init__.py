@@ -18,6 +18,7 @@ from .activations import activation_derivatives
 from .derivation import Claim, Derivation, Line, Step
 from .hidden import hidden_layers
 from .loss import loss_gradient_at_output, loss_gradient_at_preactivation
+from .other_outputs import other_outputs
 from .penalties import penalties
 from .stability import log_sum_exp, softmax_is_shift_invariant
 
@@ -25,8 +26,8 @@ from .stability import log_sum_exp, softmax_is_shift_invariant
 TABLE: Final[dict[str, Derivation]] = {
     derivation.name: derivation
     for derivation in (
-        loss_gradient_at_output, loss_gradient_at_preactivation, activation_derivatives, hidden_layers, penalties,
-        softmax_is_shift_invariant, log_sum_exp,
+        loss_gradient_at_output, loss_gradient_at_preactivation, other_outputs, activation_derivatives, hidden_layers,
+        penalties, softmax_is_shift_invariant, log_sum_exp,
     )
 }  # fmt: skip
 

@@ -132,7 +132,7 @@ def Softmax(smoothing: float = 0.0) -> Output:
 # --- sigmoid and binary negative log-likelihood:  l = -sum_c (y_c log f_c + (1 - y_c) log(1 - f_c)) -------------------
 
 # max(a, 0) - y a comes first: it is exactly 0 for a right answer, so that the digits of a small loss stay.
-_binary_nll: Final = expression(lambda s, a, y: (s.max(a, 0) - y * a) + s.log1p(s.exp(-s.abs(a))))
+binary_nll: Final = expression(lambda s, a, y: (s.max(a, 0) - y * a) + s.log1p(s.exp(-s.abs(a))))
 _binary_slope_at_output: Final = expression(
     lambda s, f, y: s.where(y, -y / f, 0) + s.where(1 - y, (1 - y) / (1 - f), 0)
 )
@@ -152,7 +152,7 @@ def sigmoid_backward(ops: Vocabulary, f: Operand, grad_f: Operand) -> Operand:
 
 def sigmoid_losses(ops: Vocabulary, a: Operand, y: Operand) -> Operand:
     """sum_c log(1 + e^(a_c)) - y_c a_c.  a, y: (n, C) -> (n, 1)"""
-    return ops.sum_columns(ops.map(_binary_nll, a, y))
+    return ops.sum_columns(ops.map(binary_nll, a, y))
 
 
 def sigmoid_loss_gradient_at_output(ops: Vocabulary, f: Operand, y: Operand) -> Operand:
@@ -195,7 +195,7 @@ def Sigmoid(smoothing: float = 0.0) -> Output:
 
     return of_formulas(
         "sigmoid", "binary negative log-likelihood of smoothed labels", "sigmoid",
-        lambda s, a, y: _binary_nll(s, a, p(y)), lambda s, f, y: _binary_slope_at_output(s, f, p(y)),
+        lambda s, a, y: binary_nll(s, a, p(y)), lambda s, f, y: _binary_slope_at_output(s, f, p(y)),
         lambda s, f, y: f - p(y), target="labels", scores=sigmoid_scores, target_range=(0.0, 1.0), maker="sigmoid",
         settings=(("smoothing", e),),
     )  # fmt: skip

@@ -1,0 +1,223 @@
+"""A saved model as commands use it: which columns it reads, what it says of rows, and how that is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from ..data import load as load_data
+from ..data import table_pieces
+from ..data.bundled import BUNDLED
+from ..data.files import probe
+from ..errors import DataError, SpecificationError, closest
+from ..storage import SavedModel, load
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Array = npt.NDArray[Any]
+#: Rows of images that are predicted at once.
+ROWS: Final = 10_000
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Some rows of the data, as they came.
+
+    Parameters
+    ----------
+    features : polars.DataFrame or array (n, pixels)
+    target : polars.Series, array or None
+        If the data have it.
+    kept : polars.DataFrame or None
+        Columns that are handed through.
+    where : str
+        What error messages call them.
+    done : float
+        How much of the data has been read by now, from 0 to 1.
+    """
+
+    features: Any
+    target: Any
+    kept: pl.DataFrame | None
+    where: str
+    done: float
+
+
+@dataclass(frozen=True, eq=False)
+class UsedModel:
+    """A model folder and what reading data for it needs.
+
+    Parameters
+    ----------
+    folder : Path
+    saved : SavedModel
+    unknown : dict of str to None
+        Columns of the data read so far that mean nothing to it, in their order.
+    """
+
+    folder: Path
+    saved: SavedModel
+    unknown: dict[str, None] = field(default_factory=dict)
+
+    @classmethod
+    def at(cls, folder: Path) -> UsedModel:
+        """Read a model folder.
+
+        Raises
+        ------
+        StorageError
+            If it is none, or damaged.
+        SpecificationError
+            If it has no preparation, and so cannot read files.
+        """
+        saved = load(folder)
+        if saved.preparation is None or saved.target is None:
+            raise SpecificationError(
+                where=str(folder), expected="a model that layerwise train made, which knows its columns",
+                got="one without preparation", remedy="load it in Python: lw.load",
+            )  # fmt: skip
+        return cls(folder, saved)
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """The classes, or () for numbers."""
+        assert self.saved.target is not None
+        return self.saved.target.classes
+
+    @property
+    def target_name(self) -> str:
+        """The column that it predicts."""
+        assert self.saved.target is not None
+        return self.saved.target.name
+
+    def rows(self, data: str, keep: Sequence[str] = ()) -> Iterator[Rows]:
+        """Read data for it, piece by piece where they are a table in a file.
+
+        Parameters
+        ----------
+        data : str
+            As `layerwise train` takes it.
+        keep : sequence of str
+            Columns to hand through, whether it was trained on them or not.
+
+        Raises
+        ------
+        DataError
+            If they cannot be read, or lack a column.
+        """
+        preparation = self.saved.preparation
+        assert preparation is not None
+        path = Path(data).expanduser()
+        if data in BUNDLED or probe(path) == "folder" or preparation.kind == "images":
+            yield from self._rows_of_set(data, keep)
+            return
+        numbers = {column.name for column in preparation.numbers}
+        words = {column.name for column in preparation.words} | (set(keep) - numbers) | self._words_of_target()
+        for piece in table_pieces(path, words):
+            where = path.name if piece.first_row == 0 else f"{path.name}, rows from {piece.first_row + 1} on"
+            yield self._parted(piece.frame, keep, piece.done, where)
+
+    def _rows_of_set(self, data: str, keep: Sequence[str]) -> Iterator[Rows]:
+        found = load_data(data)
+        assert self.saved.preparation is not None
+        if found.kind != self.saved.preparation.kind:
+            kinds = {"table": "a table", "images": "images"}
+            raise DataError(
+                where=data, expected=f"{kinds[self.saved.preparation.kind]}, as in training", got=kinds[found.kind],
+                remedy="give data like those of training, or another model",
+            )  # fmt: skip
+        total = sum(len(part) for part in found.parts.values())
+        done = 0
+        for part in found.parts.values():
+            for start in range(0, len(part), ROWS):
+                features, target = part.features[start : start + ROWS], part.target[start : start + ROWS]
+                done += len(target)
+                if found.kind == "table":
+                    frame = features.with_columns(target)  # type: ignore[union-attr]
+                    yield self._parted(frame, keep, done / total, found.name)
+                elif keep:
+                    raise SpecificationError(
+                        where="--keep", expected="columns of a table", got="images", remedy="leave it out"
+                    )
+                else:
+                    yield Rows(features, target, None, found.name, done / total)
+
+    def _words_of_target(self) -> set[str]:
+        return {self.target_name} if self.classes and isinstance(self.classes[0], str) else set()
+
+    def _parted(self, frame: pl.DataFrame, keep: Sequence[str], done: float, where: str) -> Rows:
+        """Part a table into what the model reads, the target if it is there, and what is handed through."""
+        preparation = self.saved.preparation
+        assert preparation is not None
+        absent = [name for name in keep if name not in frame.columns]
+        if absent:
+            raise DataError(
+                where="--keep", expected="columns of the data", got=repr(absent[0]),
+                remedy=closest(absent[0], frame.columns),
+            )  # fmt: skip
+        used = {c.name for c in preparation.numbers} | {c.name for c in preparation.words}
+        options = self.saved.description.get("options") or {}
+        known = {self.target_name, options.get("group"), options.get("time"), *keep, *used, *preparation.left_out}
+        self.unknown.update(dict.fromkeys(name for name in frame.columns if name not in known))
+        target = frame[self.target_name] if self.target_name in frame.columns else None
+        features = frame.select([name for name in frame.columns if name in used])
+        return Rows(features, target, frame.select(keep) if keep else None, where, done)
+
+    def predict(self, rows: Rows) -> Array:
+        """Return the class probabilities (n, C), of two classes too, or the numbers (n,) in the target's units."""
+        with _located(rows.where):
+            f = self.saved.predict(rows.features)
+        if not self.classes:
+            return np.asarray(f[:, 0], dtype=np.float64)
+        return f if f.shape[1] > 1 else np.concatenate([1 - f, f], axis=1)
+
+    def encode(self, rows: Rows) -> Array:
+        """Return the target as class codes, or as numbers in its units."""
+        coding = self.saved.target
+        assert coding is not None
+        with _located(rows.where):
+            codes = coding.encode(rows.target)
+        return codes if self.classes else coding.decode(codes)
+
+    def described(self, predicted: Array, rows: Rows, probabilities: bool) -> pl.DataFrame:
+        """Return what is written of rows: kept columns, "prediction", and probabilities if asked for."""
+        import polars as pl
+
+        columns: dict[str, Any] = {}
+        if self.classes:
+            names = np.array(self.classes, dtype=object)[predicted.argmax(axis=1)]
+            columns["prediction"] = pl.Series(names.tolist(), strict=True)
+            if probabilities:
+                columns |= {f"probability_{name}": predicted[:, c] for c, name in enumerate(self.classes)}
+        else:
+            columns["prediction"] = predicted
+        made = pl.DataFrame(columns)
+        if rows.kept is None:
+            return made
+        twice = [name for name in rows.kept.columns if name in made.columns]
+        if twice:
+            raise SpecificationError(
+                where="--keep", expected="columns with other names than those of the predictions", got=repr(twice[0]),
+                remedy="rename it in the data",
+            )  # fmt: skip
+        return rows.kept.hstack(made)
+
+
+@contextmanager
+def _located(where: str) -> Iterator[None]:
+    """Say in errors about features which file and rows they are about."""
+    try:
+        yield
+    except DataError as problem:
+        raise DataError(
+            where=problem.where.replace("features", where, 1) if "features" in problem.where
+            else f"{where}, {problem.where}",
+            expected=problem.expected, got=problem.got, remedy=problem.remedy,
+        ) from problem  # fmt: skip

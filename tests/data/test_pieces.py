@@ -1,0 +1,106 @@
+"""Tables piece by piece say what the whole file says."""
+
+from __future__ import annotations
+
+import gzip
+
+import polars as pl
+import pytest
+
+from layerwise.data import read_table, table_pieces
+from layerwise.data.streams import ROWS
+from layerwise.errors import DataError
+
+ROW_COUNT = 400
+
+
+@pytest.fixture
+def text():
+    rows = [
+        f"{i},{i / 7:.3f},{job},{'true' if i % 2 else 'false'},{'NA' if i % 5 else '007'}"
+        for i in range(ROW_COUNT)
+        for job in ['"a, b"' if i % 3 else '"two\nlines"']
+    ]
+    return "n,x,job,flag,code\n" + "\n".join(rows) + "\n"
+
+
+def together(pieces):
+    pieces = list(pieces)
+    places = [0, *pl.Series([piece.frame.height for piece in pieces]).cum_sum().to_list()]
+    assert [piece.first_row for piece in pieces] == places[:-1]
+    assert [piece.done for piece in pieces] == sorted(piece.done for piece in pieces)
+    assert pieces[-1].done == 1
+    return pl.concat([piece.frame for piece in pieces]), len(pieces)
+
+
+@pytest.mark.parametrize("size", [100, 333, 4096, 1 << 20])
+@pytest.mark.parametrize(
+    "change", ["as it is", "\r\n", "\r", "no last line end", "byte order mark", "blank lines", "gz"]
+)
+def test_text_in_pieces_is_the_whole(text, size, change, tmp_path):
+    content = text.encode()
+    if change in ("\r\n", "\r"):
+        content = text.replace('"two\nlines"', '"two"').replace("\n", change).encode()
+    elif change == "no last line end":
+        content = content.rstrip(b"\n")
+    elif change == "byte order mark":
+        content = b"\xef\xbb\xbf" + content
+    elif change == "blank lines":
+        content = b"\n\n" + content.replace(b"\n3", b"\n\n\n3") + b"\n\n\n"
+    path = tmp_path / ("t.csv.gz" if change == "gz" else "t.csv")
+    path.write_bytes(gzip.compress(content) if change == "gz" else content)
+    words = {"job", "code"}
+    whole, _ = read_table(path, words)
+    found, count = together(table_pieces(path, words, size))
+    assert found.equals(whole)
+    assert count > 3 or size > 4000
+
+
+def test_separators_are_seen_once(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a;b\n" + "".join(f"{i},5;x\n" for i in range(100)))
+    with pytest.raises(DataError, match="numbers with a decimal point"):
+        list(table_pieces(path, (), 100))
+    found, _ = together(table_pieces(path, ("a",), 100))
+    assert found["a"][99] == "99,5"
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_other_files(ending, tmp_path):
+    frame = pl.DataFrame({"x": range(ROWS * 2 + 5), "job": ["a"] * (ROWS * 2 + 5)})
+    path = tmp_path / f"t.{ending}"
+    (frame.write_parquet if ending == "parquet" else frame.write_ipc)(path)
+    found, count = together(table_pieces(path))
+    assert found.equals(frame)
+    assert count >= 3 or ending == "arrow"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "piece"),
+    [("t.csv", b"", "empty"), ("t.csv", b"a,b\n", "one line only"), ("t.csv", b"\n\n", "blank"),
+     ("t.csv", b"a,b\n" + b"1,2\n" * 100 + b"1\n", "rows from"),
+     ("t.csv", b"a,b\n" + b"1,2\n" * 100 + b'"1,2\n' * 3, "quote"), ("t.png", b"x", "ending in"),
+     ("t.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 100)[:-9], "gzip"), ("t.parquet", b"PAR1", "Parquet"),
+     ("t.parquet", b"PAR1" + b"x" * 100 + b"PAR1", "Parquet"), ("t.arrow", b"ARROW1", "Arrow"),
+     ("t.csv", b"a,b\n" + b"1,2\n" * 100 + b"\xff,2\n", "UTF-8")],
+)  # fmt: skip
+def test_what_cannot_be_read(name, content, piece, tmp_path, refuses):
+    (tmp_path / name).write_bytes(content)
+    with refuses(DataError, piece):
+        list(table_pieces(tmp_path / name, (), 64))
+
+
+def test_a_quote_that_is_never_closed_ends(tmp_path, refuses, monkeypatch):
+    monkeypatch.setattr("layerwise.data.streams._LONGEST_LINE", 1000)
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n" + '"1,2\n' + "1,2\n" * 1000)
+    pieces = table_pieces(tmp_path / "t.csv", (), 64)
+    with refuses(DataError, "quote"):
+        for _ in range(100):
+            next(pieces)
+
+
+def test_what_is_not_there(tmp_path, refuses):
+    with refuses(DataError, "nothing of that name"):
+        list(table_pieces(tmp_path / "t.csv"))
+    with refuses(DataError, "a folder"):
+        list(table_pieces(tmp_path))
