@@ -10,7 +10,7 @@ import pytest
 from layerwise.cli import main
 from layerwise.errors import LayerwiseError, StorageError
 from layerwise.notes import CHAPTERS, chapter
-from layerwise.notes.export import export, page
+from layerwise.notes.export import _converter, export, page
 from layerwise.notes.plain import plain
 from layerwise.notes.server import contents_page
 
@@ -68,6 +68,13 @@ def test_what_asks_shows_nothing(element):
 def test_what_has_no_plain_form_is_refused(refuses):
     with refuses(LayerwiseError, "marimo-"):
         plainly(mo.ui.table([{"a": 1}]))
+
+
+def test_lines_that_are_aligned_are_rows():
+    text = _converter()(r"\begin{aligned} a &= b \\ c &= d \end{aligned}", True)
+    assert text.count("<mtr>") == 2
+    assert text.count("<mtd") == 4
+    assert "<mi>&" not in text
 
 
 def test_a_page_needs_nothing_else():

@@ -161,7 +161,8 @@ def _converter() -> Callable[[str, bool], str]:
 
     def mathml(formula: str, block: bool) -> str:
         try:
-            converted = str(convert(formula, display="block" if block else "inline"))
+            known = formula.replace("{aligned}", "{align*}")  # the converter knows no other name for it
+            converted = str(convert(known, display="block" if block else "inline"))
         except Exception as problem:  # whatever it raises is about this formula
             raise LayerwiseError(
                 where="notes", expected="a formula that has MathML", got=formula, remedy="write it in plainer LaTeX"

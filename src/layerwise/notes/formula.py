@@ -18,8 +18,8 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "sigmoid": lambda a: 1 / (1 + np.exp(-np.asarray(a, dtype=np.float64))),
     "relu": lambda a: np.maximum(a, 0), "max": np.maximum, "min": np.minimum,
 }  # fmt: skip
-NAMES: Final = {"pi": np.pi, "e": np.e}
-_BINARY: Final[dict[type, Callable[[Any, Any], Any]]] = {
+NAMES: Final = {"pi": np.float64(np.pi), "e": np.float64(np.e)}  # so that pi/(pi - pi) is nan and no error
+BINARY: Final[dict[type, Callable[[Any, Any], Any]]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }  # fmt: skip
@@ -59,10 +59,10 @@ def evaluate(text: str, **variables: Any) -> Any:
     Traceback (most recent call last):
     layerwise.errors.InputError: answer: expected a formula of f, got the name 'y'; write it with those names only
     """
-    tree = _parsed(text)
+    tree = parsed(text)
     known = NAMES | {name: np.asarray(value, dtype=np.float64) for name, value in variables.items()}
     with np.errstate(all="ignore"):
-        return _value(tree, known, sorted(variables))
+        return value_of(tree, known, sorted(variables), FUNCTIONS, BINARY)
 
 
 def number(text: str) -> float:
@@ -84,7 +84,8 @@ def number(text: str) -> float:
     return value
 
 
-def _parsed(text: str) -> ast.expr:
+def parsed(text: str) -> ast.expr:
+    """Return the tree of a formula; InputError if it is too long or none."""
     if len(text) > LONGEST:
         raise InputError(
             where="answer", expected=f"at most {LONGEST} characters", got=str(len(text)), remedy="write it shorter"
@@ -98,20 +99,28 @@ def _parsed(text: str) -> ast.expr:
         ) from problem  # fmt: skip
 
 
-def _value(node: ast.expr, known: Mapping[str, Any], names: list[str]) -> Any:
+def value_of(
+    node: ast.expr, known: Mapping[str, Any], names: list[str], functions: Mapping[str, Callable[..., Any]],
+    binary: Mapping[type, Callable[[Any, Any], Any]],
+) -> Any:  # fmt: skip
+    """Return what a tree stands for, with these meanings of names, functions and signs; InputError if it has others."""
+
+    def of(inner: ast.expr) -> Any:
+        return value_of(inner, known, names, functions, binary)
+
     match node:
         case ast.Constant(value=int() | float() as constant) if not isinstance(constant, bool):
             return np.float64(_as_float(constant))
         case ast.Name(id=name) if name in known:
             return known[name]
         case ast.UnaryOp(op=sign, operand=inner) if type(sign) in _SIGNS:
-            return _SIGNS[type(sign)](_value(inner, known, names))
-        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _BINARY:
-            return _BINARY[type(sign)](_value(left, known, names), _value(right, known, names))
-        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in FUNCTIONS:
+            return _SIGNS[type(sign)](of(inner))
+        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in binary:
+            return binary[type(sign)](of(left), of(right))
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in functions:
             wanted = 2 if name in ("max", "min") else 1
             if len(arguments) == wanted:
-                return FUNCTIONS[name](*(_value(one, known, names) for one in arguments))
+                return functions[name](*(of(one) for one in arguments))
             raise _not_such(f"{name} of {len(arguments)} values", names)
         case ast.Name(id=name):
             raise _not_such(f"the name {name!r}", names)

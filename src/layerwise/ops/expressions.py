@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
-from ..errors import SpecificationError, closest
+from ..errors import LayerwiseError, SpecificationError, closest
 from .symbols import PRIMITIVES, Scalar, Symbol, Tracer
 
 #: How constants that JSON has no number for are stored.
@@ -75,7 +75,7 @@ class Expression:
             outputs = tuple(tracer.lift(r).index for r in results)
             if not outputs:
                 raise ValueError("no result")
-        except SpecificationError:
+        except LayerwiseError:  # said on purpose
             raise
         except (AttributeError, TypeError, ValueError) as problem:
             raise SpecificationError(
