@@ -59,7 +59,7 @@ def _(mo):
 @app.cell(hide_code=True)
 def _(lw, mo, notes):
     units = mo.ui.slider(steps=[1, 2, 3, 4, 6, 8, 12, 16, 24, 32], value=4, label="hidden units", show_value=True)
-    epochs = mo.ui.slider(steps=[1, 10, 30, 100, 300, 1000], value=100, label="epochs", show_value=True)
+    epochs = mo.ui.slider(steps=[1, 10, 30, 100, 300, 1000], value=300, label="epochs", show_value=True)
     _moons = notes.Table.of(
         "two moons", *lw.analysis.moons(120, noise=0.15), features=("$x_1$", "$x_2$"), classes=("class 0", "class 1")
     )
@@ -159,8 +159,14 @@ def _(autoencoder, digits, lw, mo, notes, np, returned):
         _ax.remove()
     _codes = _grid[0, 0].figure.add_subplot(_grid[0, 0].get_gridspec()[:, 1])
     _view = lw.HiddenSpaceDisplay.from_estimator(
-        autoencoder, digits.X[:400], digits.y[:400], layer=1, ax=_codes, legend=False, title="the codes $h^{(1)}$",
-        class_names=digits.classes
+        autoencoder,
+        digits.X[:400],
+        digits.y[:400],
+        layer=1,
+        ax=_codes,
+        legend=False,
+        title="the codes $h^{(1)}$",
+        class_names=digits.classes,
     )
     _view.figure_.legend(handles=_view.points.handles(), loc="outside right", frameon=False, fontsize="small")
     _variances = np.linalg.svd(digits.X - digits.X.mean(axis=0), compute_uv=False) ** 2
@@ -305,7 +311,7 @@ def _(mo):
 
 @app.cell
 def _(X, discount, lw, np, policy, training, u):
-    G = lw.analysis.standardised(lw.analysis.returns_to_go(np.ones(len(u)), discount.value))
+    G = lw.analysis.standardised_returns(lw.analysis.returns_to_go(np.ones(len(u)), discount.value))
     theta = policy.initialize(dtype="float64")
     theta.vector[...] = training.parameters.vector
     each = lw.per_example_gradients(policy, theta, X, u)  # (n, P): of -log f(x_t)_{u_t}
