@@ -33,15 +33,15 @@ def _(mo):
     ## What hidden layers do to the space
 
     At the left the inputs and the decision; at the right the same points and a grid where layer $k$ takes them. Move
-    the epochs and watch the space being pulled apart. Try the spirals with 8, 8 and 2 units: the bent border at the
-    left is a straight line at the right.
+    the epochs and watch the space being pulled apart. With two units in the last hidden layer, the bent border at the
+    left is a straight line at the right. One layer of 2 units can only bend the sheet; can it part the circles?
     """)
     return
 
 
 @app.cell(hide_code=True)
 def _(lw, mo):
-    epoch = mo.ui.slider(steps=[0, 1, 2, 4, 7, 10, 15, 20, 30, 45, 60, 80, 100, 150, 200], value=30, label="epochs",
+    epoch = mo.ui.slider(steps=[0, 1, 2, 5, 10, 20, 30, 45, 60, 80, 100, 120, 140, 170, 200], value=120, label="epochs",
                          show_value=True)  # fmt: skip
     _toys = {
         "spirals": lw.analysis.spirals(300, noise=0.03, turns=1.25), "circles": lw.analysis.circles(300),
@@ -104,7 +104,7 @@ def _(X, lw, net, notes, theta, y):
     accuracy = (net.predict(theta, X).argmax(axis=1) == y).mean()
     bars = notes.figure(6.5, 2.6)
     names = [f"$h^{{({k})}}$" for k in range(net.L + 1)]
-    bars.bar_label(bars.bar(names, probes.accuracy, width=0.5), fmt="%.2f")
+    bars.bar_label(bars.bar(names, probes.accuracy, width=0.5), fmt="%.2f", label_type="center", color="white")
     bars.axhline(accuracy, color="0.4", linestyle="--", linewidth=1, label=f"the network itself: {accuracy:.2f}")
     bars.set(ylim=(0, 1.3), yticks=[0, 0.5, 1], ylabel="accuracy of the probe")
     bars.legend(frameon=False, loc="upper left")
