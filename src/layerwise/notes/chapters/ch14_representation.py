@@ -41,7 +41,7 @@ def _(mo):
 
 @app.cell(hide_code=True)
 def _(lw, mo):
-    epoch = mo.ui.slider(steps=[0, 1, 2, 5, 10, 20, 30, 45, 60, 80, 100, 120, 140, 170, 200], value=120, label="epochs",
+    epoch = mo.ui.slider(steps=[0, 1, 2, 5, 10, 20, 30, 45, 60, 80, 100, 120, 140, 170, 200], value=100, label="epochs",
                          show_value=True)  # fmt: skip
     _toys = {
         "spirals": lw.analysis.spirals(300, noise=0.03, turns=1.25), "circles": lw.analysis.circles(300),
