@@ -158,15 +158,16 @@ def _(held_out, lw, table, units):
 @app.cell
 def _(deep, held_out, lw, notes, np, past, stages, table):
     stage = stages[past.value]
-    shown = np.flatnonzero(held_out)[:300]
+    shown = np.flatnonzero(held_out)[:250]
     classes = np.array(table.classes)[table.y[shown]]
-    views = notes.figure(10, 4.2, columns=3)
+    views = notes.figure(10, 3.9, columns=3)
     for k in range(3):
         view = lw.HiddenSpaceDisplay.from_network(
             deep, stage, table.X[shown], classes, layer=k, lines=0, ax=views[k], legend=False, title=""
         )
         kept = f": {100 * sum(view.shares):.0f} % of the variance" if view.shares else ""
         views[k].set_title(f"$h^{{({k})}}${kept}", fontsize="medium")
+        views[k].set(xticks=[], yticks=[], xlabel="", ylabel="")
     view.figure_.legend(handles=view.points.handles(), loc="outside lower center", ncols=10, frameon=False)
     notes.show(view, "Held-out rows as points, coloured by class, in the inputs and in both hidden layers.")
     return (stage,)
