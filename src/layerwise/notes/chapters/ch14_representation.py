@@ -167,7 +167,7 @@ def _(deep, held_out, lw, notes, np, past, stages, table):
         )
         kept = f": {100 * sum(view.shares):.0f} % of the variance" if view.shares else ""
         views[k].set_title(f"$h^{{({k})}}${kept}", fontsize="medium")
-        views[k].set(xticks=[], yticks=[], xlabel="", ylabel="")
+        views[k].set(xticks=[], yticks=[], xlabel="", ylabel="", aspect="auto")
     view.figure_.legend(handles=view.points.handles(), loc="outside lower center", ncols=10, frameon=False)
     notes.show(view, "Held-out rows as points, coloured by class, in the inputs and in both hidden layers.")
     return (stage,)
