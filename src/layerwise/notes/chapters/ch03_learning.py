@@ -59,7 +59,7 @@ def _(mo):
 @app.cell(hide_code=True)
 def _(lw, mo, notes):
     units = mo.ui.slider(steps=[1, 2, 3, 4, 6, 8, 12, 16, 24, 32], value=8, label="hidden units", show_value=True)
-    epochs = mo.ui.slider(steps=[1, 10, 30, 100, 300, 1000], value=300, label="epochs", show_value=True)
+    epochs = mo.ui.slider(steps=[1, 10, 30, 100, 200, 300, 600], value=200, label="epochs", show_value=True)
     _moons = notes.Table.of(
         "two moons", *lw.analysis.moons(120, noise=0.15), features=("$x_1$", "$x_2$"), classes=("class 0", "class 1")
     )
@@ -168,6 +168,7 @@ def _(autoencoder, digits, lw, mo, notes, np, returned):
         title="the codes $h^{(1)}$",
         class_names=digits.classes,
     )
+    _codes.set(xticks=[], yticks=[])
     _view.figure_.legend(handles=_view.points.handles(), loc="outside right", frameon=False, fontsize="small")
     _variances = np.linalg.svd(digits.X - digits.X.mean(axis=0), compute_uv=False) ** 2
     _kept = _variances[: autoencoder.hidden_layer_sizes[0]].sum() / _variances.sum()
@@ -202,7 +203,7 @@ def _(mo):
     The task: push a cart to the left or to the right so that the pole on it does not fall. Each step that it stands
     earns 1; at 500 the episode ends. What the network sees are place and speed of the cart, angle and angular speed of
     the pole. The page plays 40 episodes for any setting, the button 150: with seed 0 and rate 0.01 that is enough to
-    keep the pole up to the end. Set the rate to 0.1: after one large step the policy takes one action for sure, sees
+    keep the pole up to the end. Set the rate to 0.1: after a few large steps the policy takes one action for sure, sees
     nothing else any more, and stays there.
     """)
     return
