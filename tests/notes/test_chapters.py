@@ -67,6 +67,7 @@ def test_its_proofs_hold(chapter, ran):
     assert derivations or chapter.name != "gradient"
 
 
+@pytest.mark.thorough
 @EACH
 @pytest.mark.parametrize("end", ["first", "last"])
 def test_no_slider_reaches_what_fails(chapter, end, run_chapter, monkeypatch):

@@ -161,8 +161,7 @@ def _converter() -> Callable[[str, bool], str]:
 
     def mathml(formula: str, block: bool) -> str:
         try:
-            known = formula.replace("{aligned}", "{align*}")  # the converter knows no other name for it
-            converted = str(convert(known, display="block" if block else "inline"))
+            converted = str(convert(_as_known(formula), display="block" if block else "inline"))
         except Exception as problem:  # whatever it raises is about this formula
             raise LayerwiseError(
                 where="notes", expected="a formula that has MathML", got=formula, remedy="write it in plainer LaTeX"
@@ -170,6 +169,16 @@ def _converter() -> Callable[[str, bool], str]:
         return _SIGN.sub(_as_sign, converted)
 
     return mathml
+
+
+def _as_known(formula: str) -> str:
+    r"""Write a formula with the names that the converter knows: it takes bars without left and right for signs.
+
+    >>> _as_known(r"\lVert w \rVert^2")
+    '\\left\\lVert w \\right\\rVert^2'
+    """
+    formula = formula.replace("{aligned}", "{align*}")
+    return re.sub(r"(?<!left)\\lVert\b", r"\\left\\lVert", re.sub(r"(?<!right)\\rVert\b", r"\\right\\rVert", formula))
 
 
 def _as_sign(found: re.Match[str]) -> str:
