@@ -166,3 +166,31 @@ def _storage_errors(folder: Path) -> Iterator[None]:
             got="a file in the place of a folder" if in_the_way else (problem.strerror or str(problem)).lower(),
             remedy="free some space or choose another --out" if full else "choose another --out",
         ) from problem
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that is, at every moment, either the one before or the new one, also after a loss of power.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder has to be there. One process may write there at a time.
+    content : bytes
+
+    Raises
+    ------
+    StorageError
+        If the disk is full, or writing is not permitted; the file is as it was then.
+    """
+    fresh = path.with_name(f"{path.name}.new")  # always the same, so that a crash leaves one at most
+    with _storage_errors(path):
+        try:
+            with fresh.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            raise
+        _to_disk(path.parent)
