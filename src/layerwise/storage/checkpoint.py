@@ -35,6 +35,8 @@ MOST: Final = 2**53
 #: Rows and numbers of the inputs that are looked at to tell other data.
 SAMPLE_ROWS, SAMPLE_NUMBERS = 1000, 10**6
 WHOLE: Final = ("epoch", "steps")
+#: Settings that follow from data and other settings: where they differ, that is said of the others first.
+CONSEQUENCES: Final = ("steps_per_epoch", "weight_mean")
 
 
 @final
@@ -130,44 +132,52 @@ class Checkpoint:
         StorageError
             If the file is missing, damaged, or of another network, other settings or data; nothing is changed then.
         """
-        document = read_file(self.path, lambda found: self._shapes(state, found))
-        self._compare(state, document.content)
+
+        def wanted(document: Document, found: dict[str, tuple[int, ...]]) -> dict[str, tuple[str, Any]]:
+            self._compare(state, document)
+            return _shapes(state, found)
+
+        read = read_file(self.path, wanted)
         try:
-            _into(state, document.content, document.arrays)
+            _into(state, read.document, read.arrays)
         except (KeyError, TypeError, ValueError, OverflowError) as problem:
             raise StorageError(
                 where=str(self.path), expected="a checkpoint as Layerwise writes it", got=str(problem), remedy=REMEDY
             ) from problem
 
-    def _shapes(self, state: TrainingState, found: dict[str, tuple[int, ...]]) -> dict[str, tuple[str, Any]]:
-        """Return what arrays may be in the file: name to type and shape; None stands for any number of rows."""
-        dtype = state.settings.dtype.name
-        theta, statistics = (dtype, state.parameters.vector.shape), (dtype, state.parameters.statistics.shape)
-        wanted: dict[str, tuple[str, Any]] = {"theta": theta, "statistics": statistics}
-        wanted |= {f"memory.{name}": theta for name in state.update_state}
-        for copy in ("best", "last"):
-            if f"{copy}.theta" in found:
-                wanted |= {f"{copy}.theta": theta, f"{copy}.statistics": statistics}
-        wanted |= {"history": ("float64", (None, len(COLUMNS))), "history.given": ("bool", (None, len(COLUMNS)))}
-        if "order" in found and state.settings.order is not None:
-            wanted["order"] = ("int64", (None,))
-        return wanted
-
     def _compare(self, state: TrainingState, document: Document) -> None:
         """Raise a StorageError if the file is of something else than this state."""
-        for what, own in (("settings", _settings(state)), ("data", self._data)):
+        compared = [("settings", _settings(state))]
+        if self._data is not None and document.get("data") is not None:  # single steps have none to be compared
+            compared.append(("data", self._data))
+        different = []
+        for what, own in compared:
             theirs = document.get(what)
-            if not isinstance(theirs, dict) or own is None:
-                if what == "settings":
-                    raise StorageError(where=str(self.path), expected="settings", got=repr(theirs)[:80], remedy=REMEDY)
-                continue  # single steps have no data that could be compared
-            for name, value in own.items():
-                if theirs.get(name) != value:
-                    expected, got = _difference(theirs.get(name), value)
-                    raise StorageError(
-                        where=str(self.path), expected=f"{name} {expected}, as when it was written", got=got,
-                        remedy=f"give the same {what}, or begin anew with resume=False",
-                    )  # fmt: skip
+            if not isinstance(theirs, dict):
+                raise StorageError(where=str(self.path), expected=what, got=repr(theirs)[:80], remedy=REMEDY)
+            different += [(what, name, theirs.get(name), own[name]) for name in own if theirs.get(name) != own[name]]
+        if different:
+            what, name, theirs, own = min(different, key=lambda difference: difference[1] in CONSEQUENCES)
+            expected, got = _difference(theirs, own)
+            raise StorageError(
+                where=str(self.path), expected=f"{name} {expected}, as when it was written", got=got,
+                remedy=f"give the same {what}, or begin anew with resume=False",
+            )  # fmt: skip
+
+
+def _shapes(state: TrainingState, found: dict[str, tuple[int, ...]]) -> dict[str, tuple[str, Any]]:
+    """Return what arrays may be in the file: name to type and shape; None stands for any number of rows."""
+    dtype = state.settings.dtype.name
+    theta, statistics = (dtype, state.parameters.vector.shape), (dtype, state.parameters.statistics.shape)
+    wanted: dict[str, tuple[str, Any]] = {"theta": theta, "statistics": statistics}
+    wanted |= {f"memory.{name}": theta for name in state.update_state}
+    for copy in ("best", "last"):
+        if f"{copy}.theta" in found:
+            wanted |= {f"{copy}.theta": theta, f"{copy}.statistics": statistics}
+    wanted |= {"history": ("float64", (None, len(COLUMNS))), "history.given": ("bool", (None, len(COLUMNS)))}
+    if "order" in found and state.settings.order is not None:
+        wanted["order"] = ("int64", (None,))
+    return wanted
 
 
 def fingerprint(data: TrainingData) -> Document:
@@ -180,7 +190,7 @@ def fingerprint(data: TrainingData) -> Document:
     for _, source in sources:
         _add_source(digest, source)
     rows = {f"{name} rows": len(source) for name, source in sources}
-    return {"rows to train on": len(data.rows), "rows to validate on": 0, **rows, "checksum": digest.hexdigest()}
+    return {"rows to train on": len(data.rows), "rows to validate on": 0, **rows, "checksum": digest.hexdigest()[:32]}
 
 
 def _add_source(digest: Any, source: Source) -> None:
@@ -265,7 +275,7 @@ def _into(state: TrainingState, document: Document, arrays: dict[str, Array]) ->
     """Change the state after everything has been looked at."""
     steps, since, epoch, position = (_whole(document, name) for name in ("steps", "memory_since", "epoch", "position"))
     seconds, stopped = float(document["seconds"]), document["stopped"]
-    sums, seen = ({name: float(value) for name, value in document[what].items()} for what in ("sums", "seen"))
+    sums, seen = ({name: float(value) for name, value in dict(document[what]).items()} for what in ("sums", "seen"))
     stopping = document["early_stopping"]
     best_epoch = None if stopping["best_epoch"] is None else _whole(stopping, "best_epoch")
     best_value, waited = float(stopping["best_value"]), _whole(stopping, "waited")

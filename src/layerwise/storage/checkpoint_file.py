@@ -16,8 +16,8 @@ import numpy.typing as npt
 from ..errors import StorageError
 
 Array = npt.NDArray[Any]
-#: (name of each array in the file, its shape) -> what is wanted: name to (type, shape); None is any length.
-Wanted = Callable[[dict[str, tuple[int, ...]]], dict[str, tuple[str, Any]]]
+#: (document, name to shape of the arrays in the file) -> what is wanted: name to (type, shape); None is any length.
+Wanted = Callable[[dict[str, Any], dict[str, tuple[int, ...]]], dict[str, tuple[str, Any]]]
 
 FORMAT: Final = "layerwise-checkpoint"
 VERSION: Final = 1
@@ -31,7 +31,7 @@ REMEDY: Final = "begin anew or restore the file"
 class Content:
     """What was read: the JSON document, and the arrays by name."""
 
-    content: dict[str, Any]
+    document: dict[str, Any]
     arrays: dict[str, Array]
 
 
@@ -64,7 +64,7 @@ def read_file(path: Path, wanted: Wanted) -> Content:
     ----------
     path : Path
     wanted : callable
-        Given names and shapes of what is there, returns which arrays there have to be.
+        Given what is there, returns which arrays there have to be; or raises.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def read_file(path: Path, wanted: Wanted) -> Content:
             types = {name: TYPES.get(part.get_dtype(), part.get_dtype()) for name, part in found.items()}
             texts = file.metadata() or {}
             document = _document(where, texts)
-            _check(where, shapes, types, wanted(shapes))
+            _check(where, shapes, types, wanted(document, shapes))
             arrays = {name: file.get_tensor(name) for name in found}
     except safetensors.SafetensorError as problem:
         raise StorageError(where=where, expected="a checkpoint", got=str(problem), remedy=REMEDY) from problem
