@@ -7,7 +7,7 @@ import math
 import operator
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +26,7 @@ from ..rules.schedules import schedule as schedule_named
 from ..rules.updates import Update
 from ..rules.updates import update as update_named
 from ..training.batches import batch_bounds
-from ..training.fit import Model, fit
+from ..training.fit import Keeper, Model, fit
 from ..training.state import TrainingState
 
 Array = npt.NDArray[Any]
@@ -155,7 +155,7 @@ def check_options(options: Options) -> None:
 
 def run(
     experiment: Experiment, options: Options, callback: Callable[[TrainingState], object],
-    progress: Callable[[TrainingState], object],
+    progress: Callable[[TrainingState], object], checkpoint: Keeper | None = None,
 ) -> Model:  # fmt: skip
     """Train; on divergence the error's model has the last good parameters."""
     X, y = experiment.X, experiment.y
@@ -166,6 +166,7 @@ def run(
         validation=(X["validation"], y["validation"]) if watch else None, seed=options.seed, schedule=options.schedule,
         dtype=options.dtype, patience=options.patience if watch and options.patience else None,
         restore_best=watch and options.patience > 0, callbacks=[callback], progress=progress,
+        checkpoint=checkpoint,
     )  # fmt: skip
 
 
@@ -205,7 +206,7 @@ def predicted_codes(f: Array) -> Array:
 
 def write(
     folder: Path, experiment: Experiment, options: Options, model: Model, found: Results,
-    overwrite: bool, command: list[str],
+    overwrite: bool, command: list[str], unfinished: Mapping[str, bytes] | None = None,
 ) -> str | None:  # fmt: skip
     """Write the model folder with its picture; return why there is no picture, if so."""
     from ..reports import LossCurveDisplay
@@ -223,6 +224,7 @@ def write(
         missing = str(problem)
     save(
         folder, model, preparation=experiment.preparation, target=experiment.target, overwrite=overwrite, files=files,
+        unfinished=unfinished,
         description={
             "layerwise": __version__,
             "data": {"name": experiment.name, "rows": experiment.rows},

@@ -27,7 +27,7 @@ from .specification import network_to_data
 Array = npt.NDArray[Any]
 Document = dict[str, Any]
 
-REMEDY: Final = "begin anew with resume=False, or restore the file"
+REMEDY: Final = "begin anew or restore the file"
 #: Writing takes one part in so many of the time at most, however often it is asked for.
 SHARE: Final = 5
 #: Whole numbers up to here are exact as floats, and far beyond any number of steps.
@@ -161,7 +161,7 @@ class Checkpoint:
             expected, got = _difference(theirs, own)
             raise StorageError(
                 where=str(self.path), expected=f"{name} {expected}, as when it was written", got=got,
-                remedy=f"give the same {what}, or begin anew with resume=False",
+                remedy=f"give the same {what}, or begin anew",
             )  # fmt: skip
 
 
