@@ -71,6 +71,7 @@ _HOME = {
     "TensorBoard": "reports.tensorboard",
     "analysis": "analysis",
     "proofs": "proofs",
+    "Checkpoint": "storage",
     "load": "storage",
     "save": "storage",
     "LayerwiseError": "errors",
@@ -132,7 +133,7 @@ if TYPE_CHECKING:
     from .rules.penalties import L1, L2, Penalty
     from .rules.schedules import Constant, Cosine, CosLog4, InverseTime, StepDecay
     from .rules.updates import SGD, Adagrad, Adam, AdamW, OwnUpdate, RMSProp
-    from .storage import load, save
+    from .storage import Checkpoint, load, save
     from .training.fit import Model, fit
     from .training.history import History
     from .training.many import fit_many

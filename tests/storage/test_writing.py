@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
 from layerwise.errors import StorageError
 from layerwise.network import Network
-from layerwise.storage import load, save
+from layerwise.storage import atomic, load, save
 from layerwise.storage.atomic import check_place
 from layerwise.storage.model_folder import foreign_files
 
@@ -42,6 +43,12 @@ def failing(monkeypatch, owner, name, error, at):
     return calls
 
 
+@pytest.fixture
+def without_exchange(monkeypatch):
+    """As on a system that cannot let two folders change places in one step."""
+    monkeypatch.setattr(atomic, "_exchange", lambda first, second: False)
+
+
 FULL = OSError(errno.ENOSPC, "No space left on device")
 FAILURES = [
     pytest.param(Path, "write_bytes", FULL, 0, ["no space left", "free some space"], id="disk full at the first file"),
@@ -65,6 +72,7 @@ def test_a_failure_leaves_nothing(model, tmp_path, monkeypatch, refuses, tree, o
     assert tree(tmp_path) == before
 
 
+@pytest.mark.usefixtures("without_exchange")
 @pytest.mark.parametrize(("owner", "name", "error", "at", "pieces"), FAILURES)
 def test_a_failure_leaves_the_old_model(
     model, other, tmp_path, monkeypatch, refuses, tree, owner, name, error, at, pieces
@@ -80,6 +88,36 @@ def test_a_failure_leaves_the_old_model(
     assert load(tmp_path / "m").parameters.vector.tobytes() == model.parameters.vector.tobytes()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no exchange of names")
+def test_the_old_and_the_new_model_change_places_in_one_step(model, other, tmp_path, monkeypatch, tree):
+    """So that a loss of power leaves one of them there."""
+    save(tmp_path / "m", model)
+    seen = []
+    usual = atomic._exchange
+
+    def exchange(first, second):
+        seen.append((load(first).parameters.vector.tobytes(), load(second).parameters.vector.tobytes()))
+        done = usual(first, second)
+        seen.append((load(second).parameters.vector.tobytes(), load(first).parameters.vector.tobytes()))
+        return done
+
+    monkeypatch.setattr(atomic, "_exchange", exchange)
+    monkeypatch.setattr(atomic, "_replace", None)
+    save(tmp_path / "m", other, overwrite=True)
+    old, new = model.parameters.vector.tobytes(), other.parameters.vector.tobytes()
+    assert seen == [(old, new), (old, new)]
+    assert load(tmp_path / "m").parameters.vector.tobytes() == new
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no exchange of names")
+def test_an_exchange_that_fails_is_an_error(tmp_path):
+    (tmp_path / "m").mkdir()
+    with pytest.raises(FileNotFoundError):
+        atomic._exchange(tmp_path / "m", tmp_path / "none")
+
+
+@pytest.mark.usefixtures("without_exchange")
 @pytest.mark.parametrize("error", [OSError(errno.EXDEV, "Invalid cross-device link"), KeyboardInterrupt()])
 def test_the_old_model_comes_back_if_the_new_one_cannot_take_its_place(
     model, other, tmp_path, monkeypatch, tree, error
@@ -94,6 +132,7 @@ def test_the_old_model_comes_back_if_the_new_one_cannot_take_its_place(
     assert tree(tmp_path) == before
 
 
+@pytest.mark.usefixtures("without_exchange")
 def test_the_old_model_is_hidden_rather_than_lost(model, other, tmp_path, monkeypatch, tree):
     save(tmp_path / "m", model)
     before = tree(tmp_path / "m")

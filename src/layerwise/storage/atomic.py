@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,7 +26,7 @@ def check_place(folder: Path, overwrite: bool, foreign: Callable[[Path], list[st
     foreign : callable (path) -> list of str
         The names in a folder that must not be lost: a folder with any is never replaced.
     """
-    with _storage_errors(folder):
+    with storage_errors(folder):
         if folder.exists() or folder.is_symlink():
             _check_existing(folder, overwrite, foreign)
         place = _behind_links(folder)
@@ -80,7 +82,7 @@ def write_folder(
     """
     check_place(folder, overwrite, foreign)
     place = _behind_links(folder)
-    with _storage_errors(folder), _parents(place):
+    with storage_errors(folder), _parents(place):
         fresh = _beside(place)
         try:
             fill(fresh)
@@ -89,7 +91,8 @@ def write_folder(
             fresh.chmod(0o777 & ~_umask())  # mkdtemp makes private folders; a model is as open as any other file
             _to_disk(fresh)
             if place.exists():
-                _replace(place, fresh)
+                if not _exchange(place, fresh):
+                    _replace(place, fresh)
             else:
                 fresh.rename(place)
             _to_disk(place.parent)
@@ -119,8 +122,25 @@ def _parents(folder: Path) -> Iterator[None]:
                 parent.rmdir()
 
 
+def _exchange(first: Path, second: Path) -> bool:
+    """Let two folders take each other's place in one step; False where the system or the file system cannot."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    if rename is None:
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE: see renameat2(2)
+    if rename(here, os.fsencode(first), here, os.fsencode(second), ctypes.c_uint(exchange)) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        return False
+    raise OSError(code, os.strerror(code))
+
+
 def _replace(folder: Path, fresh: Path) -> None:
-    """Put a folder in the place of another; the old one is back if the new one cannot take its place."""
+    """Put a folder in the place of another; the old one is back if the new one cannot take its place.
+
+    In two steps: after a loss of power between them the old folder is in a hidden one beside its place.
+    """
     shelter = _beside(folder)
     old = shelter / folder.name
     try:
@@ -152,7 +172,8 @@ def _to_disk(path: Path) -> None:
 
 
 @contextmanager
-def _storage_errors(folder: Path) -> Iterator[None]:
+def storage_errors(folder: Path) -> Iterator[None]:
+    """Make a StorageError of what goes wrong in a block that writes."""
     try:
         yield
     except StorageError:
@@ -166,3 +187,31 @@ def _storage_errors(folder: Path) -> Iterator[None]:
             got="a file in the place of a folder" if in_the_way else (problem.strerror or str(problem)).lower(),
             remedy="free some space or choose another --out" if full else "choose another --out",
         ) from problem
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that is, at every moment, either the one before or the new one, also after a loss of power.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder has to be there. One process may write there at a time.
+    content : bytes
+
+    Raises
+    ------
+    StorageError
+        If the disk is full, or writing is not permitted; the file is as it was then.
+    """
+    fresh = path.with_name(f"{path.name}.new")  # always the same, so that a crash leaves one at most
+    with storage_errors(path):
+        try:
+            with fresh.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            raise
+        _to_disk(path.parent)

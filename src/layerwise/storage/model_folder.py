@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from ..network.specification import Segment
 from ..training.fit import Model
 from .atomic import write_folder
 from .specification import network_from_data, network_to_data
+from .unfinished import FILES, is_unfinished
 
 FORMAT: Final = "layerwise-model"
 VERSION: Final = 1
@@ -74,17 +76,20 @@ class SavedModel:
 
 
 def foreign_files(folder: Path) -> list[str]:
-    """Return the names in a folder that `save` did not write there; all of them if it holds no model."""
+    """Return the names in a folder that Layerwise did not write there; all of them if it holds no model."""
     try:
         ours = {DESCRIPTION, *_document(folder)["sha256"]}
     except StorageError:
         ours = set()
+    if is_unfinished(folder):
+        ours |= FILES
     return sorted(path.name for path in folder.iterdir() if path.name not in ours)
 
 
 def save(
     folder: str | Path, model: Model, *, preparation: Preparation | None = None, target: TargetCoding | None = None,
     description: Mapping[str, Any] | None = None, files: Mapping[str, bytes] | None = None, overwrite: bool = False,
+    unfinished: Mapping[str, bytes] | None = None,
 ) -> None:  # fmt: skip
     """Write a model folder; it appears complete or not at all.
 
@@ -100,6 +105,8 @@ def save(
         More files, such as a picture.
     overwrite : bool
         Replace an existing model folder, if nothing else is in it.
+    unfinished : mapping of name to content, optional
+        The files of a training that is to go on.
 
     Raises
     ------
@@ -137,7 +144,7 @@ def save(
     contents[DESCRIPTION] = (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
     def fill(fresh: Path) -> None:
-        for name, content in contents.items():
+        for name, content in {**contents, **(unfinished or {})}.items():  # checksums are for what stays as it is
             (fresh / name).write_bytes(content)
 
     write_folder(Path(folder), fill, overwrite, foreign_files)
@@ -160,6 +167,11 @@ def load(folder: str | Path) -> SavedModel:
         If the folder is missing, damaged, or of an unknown version.
     """
     folder = Path(folder)
+    if is_unfinished(folder) and not (folder / DESCRIPTION).exists():
+        raise StorageError(
+            where=str(folder), expected="a trained model", got="a training that has not ended",
+            remedy=f"finish it: layerwise train --resume {shlex.quote(str(folder))}",
+        )  # fmt: skip
     document = _document(folder)
     net = network_from_data(document["network"])
     content = _read(folder / PARAMETERS)
