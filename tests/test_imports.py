@@ -15,8 +15,9 @@ import layerwise
 PACKAGE = Path(layerwise.__file__).parent
 #: The house from the roof down; parts on one floor do not import each other.
 HOUSE = [
-    {"__main__"}, {"cli"}, {"notes", "pages"}, {"estimators"}, {"tabular"}, {"reports", "proofs"}, {"storage"},
-    {"training"}, {"gradients"}, {"network"}, {"engines"}, {"program"}, {"rules"}, {"ops"}, {"data"}, {"errors"},
+    {"__main__"}, {"cli"}, {"notes", "pages"}, {"estimators"}, {"tabular"}, {"reports", "proofs", "analysis"},
+    {"storage"}, {"training"}, {"gradients"}, {"network"}, {"engines"}, {"program"}, {"rules"}, {"ops"}, {"data"},
+    {"errors"},
 ]  # fmt: skip
 FLOOR = {part: floor for floor, parts in enumerate(HOUSE) for part in parts}
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
@@ -127,10 +128,11 @@ PUBLIC = [
     "InverseTime", "L1", "L2", "Layer", "LayerwiseError", "LossCurveDisplay", "MLPClassifier", "MLPRegressor",
     "Model", "Network", "Output", "OwnUpdate", "Parameters", "Penalty", "Quantile", "RMSProp", "RidgeDisplay",
     "SGD", "Sigmoid", "Softmax", "SoftmaxGroups", "StepDecay", "Trace", "TrainingState", "__version__",
-    "check_gradient", "expression", "fit", "fit_many", "hessian_vector_product", "input_gradient", "jacobian",
-    "load", "loss_gradient_at_output", "loss_gradient_at_preactivation", "per_example_gradients", "proofs", "save",
-    "start",
+    "analysis", "check_gradient", "expression", "fit", "fit_many", "hessian_vector_product", "input_gradient",
+    "jacobian", "load", "loss_gradient_at_output", "loss_gradient_at_preactivation", "per_example_gradients", "proofs",
+    "save", "start",
 ]  # fmt: skip
+PUBLIC_MODULES = ["analysis", "proofs"]
 
 
 def test_public_names():
@@ -139,7 +141,7 @@ def test_public_names():
     assert set(PUBLIC) <= set(dir(layerwise))
 
 
-@pytest.mark.parametrize("name", [name for name in PUBLIC if name not in ("__version__", "proofs")])
+@pytest.mark.parametrize("name", [name for name in PUBLIC if name not in ("__version__", *PUBLIC_MODULES)])
 def test_every_public_name_is_there_and_says_what_it_is(name):
     value = getattr(layerwise, name)
     assert callable(value)
@@ -149,9 +151,13 @@ def test_every_public_name_is_there_and_says_what_it_is(name):
     assert first.rstrip().endswith((".", ":", ")")), first
 
 
-def test_a_public_module_says_what_it_is():
-    assert layerwise.proofs.__name__ == "layerwise.proofs"
-    assert layerwise.proofs.__doc__.strip().splitlines()[0].endswith(".")
+@pytest.mark.parametrize("name", PUBLIC_MODULES)
+def test_a_public_module_says_what_it_is(name):
+    module = getattr(layerwise, name)
+    assert module.__name__ == f"layerwise.{name}"
+    assert module.__doc__.strip().splitlines()[0].endswith(".")
+    assert len(set(module.__all__)) == len(module.__all__)
+    assert all(getattr(module, public).__doc__ for public in module.__all__)
 
 
 def test_names_for_type_checkers_are_the_same():

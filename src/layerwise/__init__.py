@@ -62,6 +62,7 @@ _HOME = {
     "FilterDisplay": "reports",
     "LossCurveDisplay": "reports",
     "RidgeDisplay": "reports",
+    "analysis": "analysis",
     "proofs": "proofs",
     "load": "storage",
     "save": "storage",
@@ -82,7 +83,7 @@ def __getattr__(name: str) -> Any:
 
         raise AttributeError(f"layerwise has no name {name!r}; {closest(name, list(_HOME))}")
     module = import_module(f".{_HOME[name]}", __name__)
-    value = module if name == _HOME[name] else getattr(module, name)  # proofs is a module itself
+    value = module if name == _HOME[name] else getattr(module, name)  # analysis and proofs are modules
     globals()[name] = value
     return value
 
@@ -92,7 +93,7 @@ def __dir__() -> list[str]:
 
 
 if TYPE_CHECKING:
-    from . import proofs
+    from . import analysis, proofs
     from .errors import DivergenceError, DivergenceWarning, LayerwiseError
     from .estimators import Autoencoder, MLPClassifier, MLPRegressor
     from .gradients import (
