@@ -60,7 +60,10 @@ _HOME = {
     "History": "training.history",
     "DecisionBoundary": "reports",
     "FilterDisplay": "reports",
+    "FlowGraphDisplay": "reports",
+    "HiddenSpaceDisplay": "reports",
     "LossCurveDisplay": "reports",
+    "LossSurfaceDisplay": "reports",
     "RidgeDisplay": "reports",
     "analysis": "analysis",
     "proofs": "proofs",
@@ -107,7 +110,15 @@ if TYPE_CHECKING:
     )
     from .network import Layer, Network, Parameters, Trace
     from .ops import Expression, expression
-    from .reports import DecisionBoundary, FilterDisplay, LossCurveDisplay, RidgeDisplay
+    from .reports import (
+        DecisionBoundary,
+        FilterDisplay,
+        FlowGraphDisplay,
+        HiddenSpaceDisplay,
+        LossCurveDisplay,
+        LossSurfaceDisplay,
+        RidgeDisplay,
+    )
     from .rules.activations import Activation
     from .rules.outputs import GaussianNLL, Huber, Output, Quantile, Sigmoid, Softmax, SoftmaxGroups
     from .rules.penalties import L1, L2, Penalty

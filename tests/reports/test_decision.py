@@ -11,7 +11,8 @@ from matplotlib.colors import to_rgb
 
 import layerwise as lw
 from layerwise.errors import InputError, MissingExtraError, SpecificationError
-from layerwise.reports.decision import COLOURS, FAINT, STRONG
+from layerwise.reports.decision import FAINT, STRONG
+from layerwise.reports.points import COLOURS
 
 
 @pytest.fixture

@@ -2,7 +2,18 @@
 
 from .decision import DecisionBoundary
 from .filters import FilterDisplay
+from .flow_graph import FlowGraphDisplay
+from .hidden_space import HiddenSpaceDisplay
 from .learning_curve import LossCurveDisplay
+from .loss_surface import LossSurfaceDisplay
 from .ridges import RidgeDisplay
 
-__all__ = ["DecisionBoundary", "FilterDisplay", "LossCurveDisplay", "RidgeDisplay"]
+__all__ = [
+    "DecisionBoundary",
+    "FilterDisplay",
+    "FlowGraphDisplay",
+    "HiddenSpaceDisplay",
+    "LossCurveDisplay",
+    "LossSurfaceDisplay",
+    "RidgeDisplay",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +12,13 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..network import Network, Parameters
 from ..network.inputs import check_inputs, check_targets
-from .figures import TRAINING, VALIDATION, add_colorbar, axes_to_draw_on, contour_bounds, part_of_matplotlib, png
+from .figures import TRAINING, add_colorbar, axes_to_draw_on, contour_bounds, part_of_matplotlib, png
 from .plane import Plane, check_finite_picture, check_index, plane_of
+from .points import MARKERS, NAMED, class_colour
 
 Array = npt.NDArray[Any]
-#: For classes (Okabe and Ito 2008); class 0 and class 1 have the two colours of all displays.
-COLOURS: Final = (TRAINING, VALIDATION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
-#: In print and for colour-blind readers markers tell classes apart where colours do not.
-MARKERS: Final = "os^Dv<P>"
 #: How much of its colour a region has where the class is as likely as any, and where it is certain.
 FAINT, STRONG = 0.12, 0.6
-#: Classes in the legend.
-NAMED: Final = 15
 
 
 @dataclass
@@ -215,18 +210,12 @@ class DecisionBoundary:
         others: Array = np.delete(self.response, c, axis=-1).max(axis=-1)
         return f - others
 
-    def _colour(self, c: int) -> str:
-        """Seven colours, then the same darker; a picture that needs more than fourteen needs another way of drawing."""
-        colours = part_of_matplotlib("colors")
-        shade = 0.55 if c // len(COLOURS) % 2 else 1.0
-        return str(colours.to_hex(shade * np.array(colours.to_rgb(COLOURS[c % len(COLOURS)]))))
-
     def _draw_regions(self, ax: Any, colorbar: bool) -> None:
         C = self.response.shape[-1]
         colours = part_of_matplotlib("colors")
         most_likely, largest = self.response.argmax(axis=-1), self.response.max(axis=-1)
         weight = FAINT + (STRONG - FAINT) * np.clip((largest * C - 1) / (C - 1), 0, 1)
-        palette = np.array([colours.to_rgb(self._colour(c)) for c in range(C)])
+        palette = np.array([colours.to_rgb(class_colour(c)) for c in range(C)])
         picture = 1 + weight[..., None] * (palette[most_likely] - 1)
         halves = [(ticks[1] - ticks[0]) / 2 for ticks in self.ticks]  # a pixel has its point in the middle
         extent = [end for t, half in zip(self.ticks, halves, strict=True) for end in (t[0] - half, t[-1] + half)]
@@ -264,10 +253,10 @@ class DecisionBoundary:
         """Pale colours, so that points stand out: from that of the other class over white to that of the output."""
         colours = part_of_matplotlib("colors")
         if self.target == "classes":
-            yes = self._colour(self._drawn)
-            no = self._colour(1 - self._drawn) if self.response.shape[-1] == 2 else "#888888"
+            yes = class_colour(self._drawn)
+            no = class_colour(1 - self._drawn) if self.response.shape[-1] == 2 else "#888888"
         else:
-            no, yes = self._colour(0), self._colour(1)
+            no, yes = class_colour(0), class_colour(1)
         ends = [tuple(1 + STRONG * (np.array(colours.to_rgb(colour)) - 1)) for colour in (no, yes)]
         return colours.LinearSegmentedColormap.from_list("no_to_yes", [ends[0], "white", ends[1]])
 
@@ -281,7 +270,7 @@ class DecisionBoundary:
         drawn = range(C) if self.output is None else [self.output]
         self.surface_ = []
         for c in drawn:
-            colour = TRAINING if self.target == "numbers" else self._colour(1 if self.target == "labels" else c)
+            colour = TRAINING if self.target == "numbers" else class_colour(1 if self.target == "labels" else c)
             self.surface_ += ax.plot(x, self.response[:, c], color=colour, linewidth=2, zorder=4)  # above the points
         which = "c" if self.output is None else str(self.output)
         ax.set_ylabel(f"$f(x)_{{{which}}}$" if C > 1 else "$f(x)$")
@@ -313,7 +302,7 @@ class DecisionBoundary:
         codes = self.y if self.target == "classes" else self.y > 0.5
         for c in range(len(self.class_names)):
             here = [place[codes == c] for place in places]
-            self.points_.append(ax.scatter(*here, **{"color": self._colour(c), "marker": MARKERS[c % 8]} | style))
+            self.points_.append(ax.scatter(*here, **{"color": class_colour(c), "marker": MARKERS[c % 8]} | style))
 
     def _on_the_axis(self, ax: Any, places: list[Array], style: dict[str, Any]) -> tuple[list[Array], dict[str, Any]]:
         """Put points with no height of their own a little above the horizontal axis."""
@@ -325,7 +314,7 @@ class DecisionBoundary:
         handles = []
         if self.target != "numbers" and (self.y is not None or self.output is None):
             for c, name in enumerate(self.class_names[:NAMED]):
-                colour = self._colour(c)
+                colour = class_colour(c)
                 if self.y is not None:
                     shape = {
                         "color": colour,
