@@ -41,10 +41,10 @@ def test_returns_are_discounted_sums(discount):
 
 
 def test_standardised_returns():
-    weights = analysis.standardised([1.0, 2.0, 6.0])
+    weights = analysis.standardised_returns([1.0, 2.0, 6.0])
     assert weights.mean() == pytest.approx(0)
     assert weights.std() == pytest.approx(1)
-    assert analysis.standardised([0.1, 0.1, 0.1]).tolist() == [0, 0, 0]
+    assert analysis.standardised_returns([0.1, 0.1, 0.1]).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("episodes", [1, 3])
@@ -56,7 +56,7 @@ def test_the_step_is_the_weighted_nll_gradient(episodes):
     )
     X, actions, _ = (np.array(part) for part in zip(*chain(*walk.episodes), strict=True))
     returns = [analysis.returns_to_go([reward for *_, reward in episode], 0.8) for episode in walk.episodes]
-    weights = analysis.standardised(np.concatenate(returns))
+    weights = analysis.standardised_returns(np.concatenate(returns))
     assert (weights < 0).any()
     assert len(set(actions)) == 2
     gradients = lw.per_example_gradients(net, theta, X, actions)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris, load_wine
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import PolynomialFeatures
 from sklearn.svm import SVC
 
 import layerwise as lw
@@ -38,6 +39,12 @@ def test_what_a_feature_does(draw, feature, expected):
     assert found.separable is expected
     assert (found.accuracy == 1.0) is expected
     assert (found.margin > 0) is expected
+
+
+def test_features_of_scikit_learn():
+    X, y = lw.analysis.moons(150, seed=2)
+    degrees = [separability(PolynomialFeatures(degree).fit_transform(X), y).separable for degree in (1, 2, 3, 5)]
+    assert degrees == [False, False, True, True]
 
 
 def test_a_bump_at_every_point_separates_the_spirals():

@@ -81,13 +81,23 @@ def returns_to_go(rewards: Any, discount: float = 1.0) -> Array:
     return returns
 
 
-def standardised(returns: Any) -> Array:
+def standardised_returns(returns: Any) -> Array:
     """Return the returns less their mean, over their standard deviation; zeros where all are equal.
 
     The mean is the baseline that Williams (1992) subtracts: it changes no expected gradient, and makes actions that
     turned out worse than usual less likely instead of all of them more.
 
-    >>> standardised([1.0, 3.0])
+    Parameters
+    ----------
+    returns : array (n,)
+
+    Returns
+    -------
+    array (n,)
+
+    Examples
+    --------
+    >>> standardised_returns([1.0, 3.0])
     array([-1.,  1.])
     """
     G = numbers(returns, "returns", 1)
@@ -170,7 +180,7 @@ def reinforce(
         lengths.append(len(rewards))
         if len(played) == episodes_per_update or episode == episodes - 1:
             rows, chosen, returns = (np.concatenate(parts) for parts in zip(*played, strict=True))
-            state.step(rows, chosen, standardised(returns))
+            state.step(rows, chosen, standardised_returns(returns))
             played.clear()
         if on_episode is not None:
             on_episode(state, totals)
