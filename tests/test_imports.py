@@ -123,14 +123,14 @@ def test_nothing_heavy_is_loaded(code):
 
 
 PUBLIC = [
-    "Activation", "Adagrad", "Adam", "AdamW", "Autoencoder", "Constant", "CosLog4", "Cosine", "DecisionBoundary",
-    "DivergenceError", "DivergenceWarning", "Expression", "FilterDisplay", "FlowGraphDisplay", "GaussianNLL",
-    "HiddenSpaceDisplay", "History", "Huber", "InverseTime", "L1", "L2", "Layer", "LayerwiseError", "LossCurveDisplay",
-    "LossSurfaceDisplay", "MLPClassifier", "MLPRegressor", "Model", "Network", "Output", "OwnUpdate", "Parameters",
-    "Penalty", "Quantile", "RMSProp", "RidgeDisplay", "SGD", "Sigmoid", "Softmax", "SoftmaxGroups", "StepDecay",
-    "Trace", "TrainingState", "__version__", "analysis", "check_gradient", "expression", "fit", "fit_many",
-    "hessian_vector_product", "input_gradient", "jacobian", "load", "loss_gradient_at_output",
-    "loss_gradient_at_preactivation", "per_example_gradients", "proofs", "save", "start",
+    "Activation", "ActivationDisplay", "Adagrad", "Adam", "AdamW", "Autoencoder", "Constant", "CosLog4", "Cosine",
+    "DecisionBoundary", "DivergenceError", "DivergenceWarning", "Expression", "FilterDisplay", "FlowGraphDisplay",
+    "GaussianNLL", "GradientFlowDisplay", "HiddenSpaceDisplay", "History", "Huber", "InverseTime", "L1", "L2", "Layer",
+    "LayerwiseError", "LossCurveDisplay", "LossSurfaceDisplay", "MLPClassifier", "MLPRegressor", "Model", "Network",
+    "NetworkDisplay", "Output", "OwnUpdate", "Parameters", "Penalty", "Quantile", "RMSProp", "RidgeDisplay", "SGD",
+    "Sigmoid", "Softmax", "SoftmaxGroups", "StepDecay", "Trace", "TrainingState", "__version__", "analysis",
+    "check_gradient", "expression", "fit", "fit_many", "hessian_vector_product", "input_gradient", "jacobian", "load",
+    "loss_gradient_at_output", "loss_gradient_at_preactivation", "per_example_gradients", "proofs", "save", "start",
 ]  # fmt: skip
 PUBLIC_MODULES = ["analysis", "proofs"]
 
@@ -171,7 +171,10 @@ def test_version():
     assert layerwise.__version__.split(".")[0].isdigit()
 
 
-@pytest.mark.parametrize(("name", "hint"), [("Netwrk", "did you mean 'Network'?"), ("xyz", "choose one of 'Network'")])
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("Netwrk", "did you mean 'Network' or 'NetworkDisplay'?"), ("xyz", "choose one of 'Network'")],
+)
 def test_unknown_names(name, hint):
     with pytest.raises(AttributeError, match=f"layerwise has no name '{name}'; ") as caught:
         getattr(layerwise, name)

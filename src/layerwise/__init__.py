@@ -58,12 +58,15 @@ _HOME = {
     "start": "training.state",
     "TrainingState": "training.state",
     "History": "training.history",
+    "ActivationDisplay": "reports",
     "DecisionBoundary": "reports",
     "FilterDisplay": "reports",
     "FlowGraphDisplay": "reports",
+    "GradientFlowDisplay": "reports",
     "HiddenSpaceDisplay": "reports",
     "LossCurveDisplay": "reports",
     "LossSurfaceDisplay": "reports",
+    "NetworkDisplay": "reports",
     "RidgeDisplay": "reports",
     "analysis": "analysis",
     "proofs": "proofs",
@@ -111,12 +114,15 @@ if TYPE_CHECKING:
     from .network import Layer, Network, Parameters, Trace
     from .ops import Expression, expression
     from .reports import (
+        ActivationDisplay,
         DecisionBoundary,
         FilterDisplay,
         FlowGraphDisplay,
+        GradientFlowDisplay,
         HiddenSpaceDisplay,
         LossCurveDisplay,
         LossSurfaceDisplay,
+        NetworkDisplay,
         RidgeDisplay,
     )
     from .rules.activations import Activation

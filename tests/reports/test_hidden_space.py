@@ -90,6 +90,12 @@ def test_principal_components_of_what_does_not_vary():
     np.testing.assert_allclose(axes.T @ axes, np.eye(2), atol=1e-12)
 
 
+def test_values_whose_squares_are_too_large():
+    _, axes, shares = principal_components(1e200 * np.array([[0.0, 0.0, 5.0], [3.0, 4.0, 5.0]]))
+    np.testing.assert_allclose(axes[:, 0], [0.6, 0.8, 0.0], atol=1e-12)
+    assert shares[0] == pytest.approx(1.0)
+
+
 def test_two_units_instead(net, theta, X):
     display = lw.HiddenSpaceDisplay.from_network(net, theta, X, layer=1, units=(3, 0))
     np.testing.assert_allclose(display.places, h_of(net, theta, X, 1)[:, [3, 0]], atol=1e-12)
@@ -168,6 +174,14 @@ def test_of_an_estimator(net, theta, X):
     assert display.points.names == ["a", "b"]
 
 
+def test_of_a_fitted_estimator_it_is_what_transform_gives(X):
+    words = np.where(X[:, 0] > X[:, 1], "above", "below")
+    model = lw.MLPClassifier((6, 2), activation="tanh", solver="lbfgs", max_iter=20, random_state=0).fit(X, words)
+    display = lw.HiddenSpaceDisplay.from_estimator(model, X, words)
+    np.testing.assert_allclose(display.places, model.transform(X), atol=1e-5)
+    assert display.points.names == ["above", "below"]
+
+
 def test_given_axes_and_plotting_again(net, theta, X):
     figure, axes = plt.subplots(1, 2)
     display = lw.HiddenSpaceDisplay.from_network(
@@ -206,6 +220,7 @@ def test_constant_units_can_be_drawn(X):
         (SpecificationError, {"limits": (1, 0)}, ("limits", "low < high")),
         (InputError, {"y": [0, 1]}, ("y", "shape (40,)", "(2,)")),
         (InputError, {"y": [np.nan] * 40}, ("y", "nan in row 0")),
+        (InputError, {"y": np.array([None, "a"] * 20, dtype=object)}, ("y", "several kinds")),
         (InputError, {"y": [0, 1] * 20, "class_names": ["a"]}, ("class_names", "2 names", "got 1")),
         (InputError, {"y": [0, 1] * 20, "class_names": "ab"}, ("class_names", "'ab'")),
         (InputError, {"X": [[1.0]]}, ("X", "2 columns")),

@@ -194,6 +194,7 @@ def test_given_axes_and_plotting_again(net, theta, X, y):
         (InputError, {"path": [np.zeros(27)], "directions": "path"}, ("path", "straight line")),
         (SpecificationError, {"span": 0}, ("span", "above 0")),
         (SpecificationError, {"span": (1, 0)}, ("span", "low < high")),
+        (SpecificationError, {"span": 1e300}, ("span", "1e+300")),
         (SpecificationError, {"span": "wide"}, ("span", "'wide'")),
         (SpecificationError, {"resolution": 1}, ("resolution",)),
         (SpecificationError, {"seed": -1}, ("seed",)),
@@ -204,6 +205,16 @@ def test_given_axes_and_plotting_again(net, theta, X, y):
 def test_what_cannot_be(net, theta, X, y, refuses, kind, options, words):
     with refuses(kind, *words):
         SURFACE.from_network(net, theta, X, y, **options)
+
+
+def test_parameters_that_are_not_finite_or_too_large(net, theta, X, y, refuses):
+    theta.vector[3] = 1e200
+    with refuses(SpecificationError, "span", "0.05 beside 1e+200"):
+        SURFACE.from_network(net, theta, X, y, directions=(3, 4))
+    SURFACE.from_network(net, theta, X, y, resolution=3).png()
+    theta.vector[3] = np.nan
+    with refuses(InputError, "theta.vector", "nan in row 3"):
+        SURFACE.from_network(net, theta, X, y)
 
 
 def test_factors_of_what_is_negative(refuses):

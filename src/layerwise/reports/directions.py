@@ -17,6 +17,8 @@ Array = npt.NDArray[Any]
 SPAN: Final = 1.0
 #: Room around a path, as a share of its extent.
 MARGIN: Final = 0.15
+#: Steps beyond it are taken for mistakes.
+FARTHEST: Final = 1e100
 
 
 def filter_normalised(net: Network, theta: Parameters, direction: Array) -> Array:
@@ -27,7 +29,8 @@ def filter_normalised(net: Network, theta: Parameters, direction: Array) -> Arra
     scaled = np.empty_like(direction)
     for segment in net.segments:
         d, own = (np.atleast_2d(segment.view(vector)) for vector in (direction, theta.vector))
-        norms, wanted = (np.linalg.norm(rows, axis=1, keepdims=True) for rows in (d, own))
+        with np.errstate(over="ignore"):  # then the objective is not finite, which is shown
+            norms, wanted = (np.linalg.norm(rows, axis=1, keepdims=True) for rows in (d, own))
         segment.view(scaled)[...] = (d * (wanted / norms)).reshape(segment.shape)
     return scaled
 
@@ -129,7 +132,7 @@ def spans_of(span: Any, places: Array | None) -> list[tuple[float, float]]:
         pairs = np.broadcast_to([-given, given] if given.ndim == 0 else given, (2, 2))
     except (TypeError, ValueError):
         pairs = np.zeros((2, 2))
-    if not np.isfinite(pairs).all() or not (pairs[:, 0] < pairs[:, 1]).all():
+    if not (np.abs(pairs) <= FARTHEST).all() or not (pairs[:, 0] < pairs[:, 1]).all():
         raise SpecificationError(
             where="span", expected="a number above 0, (low, high) with low < high, or a pair of these", got=repr(span),
             remedy="write span=2.0, say",

@@ -281,7 +281,8 @@ def principal_components(values: Array) -> tuple[Array, Array, tuple[float, floa
     ([0.6, 0.8, 0.0], 1.0)
     """
     mean = values.mean(axis=0)
-    covariance = (values - mean).T @ (values - mean)  # d by d: no matter how many rows there are
+    centred = (values - mean) / (np.abs(values).max() or 1.0)  # so that no square is too large
+    covariance = centred.T @ centred  # d by d: no matter how many rows there are
     variances, axes = np.linalg.eigh(covariance)
     axes, variances = axes[:, :-3:-1], np.maximum(variances[:-3:-1], 0.0)
     axes = axes * np.where(axes[np.abs(axes).argmax(axis=0), [0, 1]] < 0, -1.0, 1.0)

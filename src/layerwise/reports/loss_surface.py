@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import SpecificationError, check_number
 from ..network import Network, Parameters
-from ..network.inputs import check_inputs, check_parameters, check_targets
+from ..network.inputs import check_finite, check_inputs, check_parameters, check_targets
 from ..network.programs import Setting, executable, layered, vectors_of
 from ..ops import NumpyOps
 from ..rules.penalties import Penalty, activity_forward, as_penalty
@@ -139,17 +139,24 @@ class LossSurfaceDisplay:
         rows = check_inputs(X, net)
         targets = check_targets(y, net, len(rows))
         theta = theta.astype(np.float64)
+        check_finite(theta.vector, "theta.vector")
         moves = None if path is None else moves_of(path, theta)
         u_v, centre, names = directions_of(directions, net, theta, moves, seed)
         places = None
         if moves is not None:
             places = np.linalg.lstsq(u_v.T, moves.T, rcond=None)[0].T
         steps = [np.linspace(low, high, int(resolution)) for low, high in spans_of(span, places)]
+        ticks = [step + shift for step, shift in zip(steps, centre, strict=True)]
+        if not all((np.diff(tick) > 0).all() for tick in ticks):
+            raise SpecificationError(
+                where="span", expected="steps that change what they are added to",
+                got=f"{steps[0][1] - steps[0][0]:.3g} beside {max(map(abs, centre)):.3g}", remedy="give a wider one",
+            )  # fmt: skip
         s, t = np.meshgrid(*steps)
         J = objectives(net, theta, np.column_stack([s.ravel(), t.ravel()]), u_v, rows, targets, penalty)
         at = np.array(centre)
         return cls(
-            [step + shift for step, shift in zip(steps, centre, strict=True)], J.reshape(s.shape), u_v, centre, names,
+            ticks, J.reshape(s.shape), u_v, centre, names,
             None if places is None else places + at, "$J$" if penalty.terms else "loss",
             _said(directions) + _unusable(J),
         ).plot(ax, **options)  # fmt: skip

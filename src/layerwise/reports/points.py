@@ -99,7 +99,7 @@ def points_of(y: Any, n: int, target: str, class_names: Sequence[str] | None = N
     Raises
     ------
     InputError
-        If y has another shape, or is not finite, or there are more or fewer names than classes.
+        If y has another shape, is not finite or of several kinds, or there are more or fewer names than classes.
 
     Examples
     --------
@@ -116,7 +116,13 @@ def points_of(y: Any, n: int, target: str, class_names: Sequence[str] | None = N
             remedy="give one class or one number for each row of X",
         )  # fmt: skip
     check_finite(values, "y")
-    classes, codes = np.unique(values, return_inverse=True)
+    try:
+        classes, codes = np.unique(values, return_inverse=True)
+    except TypeError as problem:  # they cannot be sorted
+        raise InputError(
+            where="y", expected="words only, or numbers only", got="values of several kinds",
+            remedy="write all classes in one way, and missing ones as a word",
+        ) from problem  # fmt: skip
     if values.dtype.kind in "fiu" and (
         len(classes) > MOST_CLASSES or (values.dtype.kind == "f" and target == "numbers")
     ):
