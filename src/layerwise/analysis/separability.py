@@ -21,6 +21,8 @@ SLACK: Final = 1e-7
 FREE: Final = 100.0
 #: Rounds of the search for the rows that matter, at most.
 ROUNDS: Final = 1000
+#: Seconds for the linear programme, at most: on nearly collinear features the simplex method may go in circles.
+LONGEST: Final = 60.0
 
 
 @final
@@ -138,17 +140,24 @@ def _leads(Z: Array, codes: Array, C: int) -> Any:
 
 
 def _feasible(leads: Any) -> Array | None:
-    """Return u with G u >= 1 on every row, or None if there is none."""
+    """Return u with G u >= 1 on every row, or None if there is none.
+
+    The programme that is solved has a solution in any case: the smallest s >= 0 with G u + s >= 1, which is 0 or 1. The
+    solver at times cannot tell whether one without s has any.
+    """
     m, p = leads.shape
-    result = linprog(np.zeros(p), A_ub=-leads, b_ub=-np.ones(m), bounds=(None, None), method="highs")
-    if result.status == 2:
-        return None
+    rows = sparse.hstack([leads, np.ones((m, 1))], format="csr")
+    cost = np.append(np.zeros(p), 1.0)
+    bounds = [(None, None)] * p + [(0.0, None)]
+    result = linprog(
+        cost, A_ub=-rows, b_ub=-np.ones(m), bounds=bounds, method="highs", options={"time_limit": LONGEST}
+    )  # fmt: skip
     if result.status != 0:
         raise LayerwiseError(
             where="separability", expected="a linear programme with an answer", got=result.message.splitlines()[0],
-            remedy="scale the features, or give fewer rows",
+            remedy="give fewer features, or fewer rows",
         )  # fmt: skip
-    u = np.asarray(result.x)
+    u = np.asarray(result.x[:-1])
     return u if (leads @ u > 0).all() else None
 
 
