@@ -147,3 +147,22 @@ def test_a_constant_column_is_no_matter():
 def test_bad_arrays(Phi, y, word, refuses):
     with refuses(InputError, word):
         separability(Phi, y)
+
+
+def test_the_view_along_the_boundary(refuses):
+    X, y = lw.analysis.moons(100, noise=0.05)
+    Phi = np.column_stack([X, X**2, X[:, 0] ** 3, 100 * X[:, 1]])
+    found = lw.analysis.separability(Phi, y)
+    across, along = found.view(Phi).T
+    assert ((across > 0) == y).all()
+    assert np.abs(across).min() == pytest.approx(found.margin)
+    assert along.std() > 0.1
+    with refuses(InputError, "Phi", "2 features"):
+        found.view(X)
+
+
+def test_features_of_high_order_that_nearly_separate():
+    from sklearn.preprocessing import PolynomialFeatures
+
+    X, y = lw.analysis.circles(200, noise=0.3)
+    assert not lw.analysis.separability(PolynomialFeatures(8, include_bias=False).fit_transform(X), y).separable

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.optimize import linprog, nnls
 
-from ..errors import LayerwiseError
+from ..errors import InputError, LayerwiseError
 from .checks import centre_and_scale, class_codes, numbers
 from .linear import LinearClassifier, softmax_regression
 
@@ -54,6 +54,44 @@ class Separability:
     def __repr__(self) -> str:
         words = f"separable, margin {self.margin:.3g}" if self.separable else "not separable"
         return f"Separability({words}, accuracy {self.accuracy:.3g})"
+
+    def view(self, Phi: Any) -> Array:
+        """Return the view of the space of features that looks along the boundary of two classes.
+
+        Parameters
+        ----------
+        Phi : array (n, d)
+            The features that were asked about.
+
+        Returns
+        -------
+        array (n, 2)
+            In standardised columns, the distance to the boundary, positive on the side of class 1, and the first
+            principal component of what remains when that direction is taken out.
+
+        Raises
+        ------
+        InputError
+            If Phi cannot be used, or there are more than two classes.
+
+        Examples
+        --------
+        >>> X, y = [[0.0, 5.0], [0.0, 6.0], [2.0, 5.0], [2.0, 6.0]], [0, 0, 1, 1]
+        >>> separability(X, y).view(X).round(6)[:, 0].tolist()
+        [-1.0, -1.0, 1.0, 1.0]
+        """
+        Phi = numbers(Phi, "Phi", 2)
+        if np.shape(self.w) != (Phi.shape[1],):
+            raise InputError(
+                where="Phi", expected=f"the features of two classes, as w of shape {np.shape(self.w)} weighs them",
+                got=f"{Phi.shape[1]} features", remedy="give the features that separability was given",
+            )  # fmt: skip
+        mean, scale = centre_and_scale(Phi)
+        Z, across = (Phi - mean) / scale, self.w * scale
+        length = float(np.linalg.norm(across)) or 1.0
+        along = Z - np.outer(Z @ across, across) / length**2
+        _, _, axes = np.linalg.svd(along, full_matrices=False)
+        return np.column_stack([(Phi @ self.w + self.b) / length, along @ axes[0]])
 
 
 def separability(Phi: Any, y: Any) -> Separability:
