@@ -133,7 +133,8 @@ def _(lw, np):
         lw.HiddenSpaceDisplay.from_network(
             net, net.initialize(), shown, y, layer=0, units=last, lines=0, boundary=False, legend=False, ax=ax
         )
-        ax.set(title="the space of features", aspect="auto")
+        ax.set_title("the space of features", fontsize="medium")
+        ax.set_aspect("auto")
         if view:
             ax.set(xlabel="distance to the boundary", ylabel="principal component along it")
             for place in {-found.margin, 0.0, found.margin}:
@@ -149,7 +150,7 @@ def _(Phi, X, after, before, draw_space, look, lw, notes, phi, probability, y):
     plain, curved, space = notes.figure(10, 3.6, columns=3)
     for _ax, _title, _decide in [
         (plain, "a line in the inputs", lambda x: probability(before, x)),
-        (curved, "a plane in the features, seen from the inputs", lambda x: probability(after, phi.transform(x))),
+        (curved, "a plane in the features, seen from here", lambda x: probability(after, phi.transform(x))),
     ]:
         lw.DecisionBoundary.from_function(
             _decide, X, y, ax=_ax, resolution=80, colorbar=False, legend=False, title=_title
@@ -167,10 +168,11 @@ def _(Phi, X, X_new, after, before, mo, phi, probability, y_new):
         return f"| {name} | {features} | {said} | {found.accuracy:.1%} | {right:.1%} |"
 
     mo.md("\n".join([
-        f"| | features | separable? | right of the {len(X)} rows | right of {len(y_new)} new rows |", "|---|---|---|---|---|",
+        f"| | features | separable? | right of the {len(X)} rows | right of {len(y_new)} new rows |",
+        "|---|---|---|---|---|",
         _row(r"$\mathbf{x}$", X.shape[1], before, X_new),
         _row(r"$\phi(\mathbf{x})$", Phi.shape[1], after, phi.transform(X_new)),
-    ]))  # fmt: skip  # noqa: E501
+    ]))  # fmt: skip
     return
 
 
@@ -203,27 +205,31 @@ def _(mo):
 
     the second with infinitely many features. Approximations go back to $M$ features: *Nystroem* takes the kernel to
     $M$ rows (the same space as Gaussian bumps span, with other axes), *random Fourier features* are
-    $\sqrt{2/M} \cos(\omega_m^\top \mathbf{x} + \beta_m)$ with random $\omega_m$ and $\beta_m$. How close do they come?
+    $\sqrt{2/M} \cos(\omega_m^\top \mathbf{x} + \beta_m)$ with random $\omega_m$ and $\beta_m$. How close do they come
+    on 100 rows of the *moons*?
     """)
     return
 
 
 @app.cell
-def _(Nystroem, RBFSampler, X, gamma, notes, np, rbf_kernel):
-    exact = rbf_kernel(X, gamma=gamma.value)
+def _(Nystroem, RBFSampler, gamma, lw, mo, notes, np, rbf_kernel):
+    some, _ = lw.analysis.moons(100)
+    exact = rbf_kernel(some, gamma=gamma.value)
     counts, errors = [2, 5, 10, 20, 40, 80], {"Nystroem": [], "random Fourier": []}
     for _M in counts:
         for _name, _approximation in [("Nystroem", Nystroem), ("random Fourier", RBFSampler)]:
-            _phi = _approximation(gamma=gamma.value, n_components=min(_M, len(X)), random_state=0).fit_transform(X)
+            _phi = _approximation(gamma=gamma.value, n_components=_M, random_state=0).fit_transform(some)
             errors[_name].append(np.abs(_phi @ _phi.T - exact).mean())
     kernel_ax = notes.figure(6, 3)
     for _name, _values in errors.items():
         kernel_ax.plot(counts, _values, "o-", label=_name)
     kernel_ax.set(xscale="log", xlabel="number of features $M$", ylabel="mean error of the kernel", ylim=(0, None))
     kernel_ax.set_xticks(counts, counts)
+    kernel_ax.minorticks_off()
     kernel_ax.grid(alpha=0.25)
     kernel_ax.legend(frameon=False)
-    notes.show(kernel_ax, "How far products of features are from the kernel, against the number of features.")
+    picture = notes.show(kernel_ax, "How far products of features are from the kernel, against their number.")
+    mo.vstack([gamma, picture])
     return
 
 
@@ -286,8 +292,8 @@ def _(PolynomialFeatures, lw, notes, np):
             explanation="The distance from 0, its square, or anything that grows with it, such as a Gaussian bump.",
         ),
         notes.Exercise(
-            "Five points on a line, $x = 0, 1, 2, 3, 4$, of the classes $0, 1, 0, 1, 0$. What is the smallest order of a "
-            "polynomial that separates them?",
+            "Five points on a line, $x = 0, 1, 2, 3, 4$, of the classes $0, 1, 0, 1, 0$. What is the smallest order of "
+            "a polynomial that separates them?",
             {"d": notes.Number("$d$")},
             check=lambda d: d == smallest_order(),
             answer={"d": "4"}, wrong=[{"d": "2"}, {"d": "5"}],
