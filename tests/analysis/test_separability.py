@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris, load_wine
@@ -161,8 +164,16 @@ def test_the_view_along_the_boundary(refuses):
         found.view(X)
 
 
-def test_features_of_high_order_that_nearly_separate():
-    from sklearn.preprocessing import PolynomialFeatures
-
+@pytest.mark.parametrize("order", [8, 10])
+def test_features_of_high_order_that_nearly_separate(order):
     X, y = lw.analysis.circles(200, noise=0.3)
-    assert not lw.analysis.separability(PolynomialFeatures(8, include_bias=False).fit_transform(X), y).separable
+    assert not lw.analysis.separability(PolynomialFeatures(order, include_bias=False).fit_transform(X), y).separable
+
+
+def test_least_squares_answers_where_the_simplex_method_gives_up(monkeypatch):
+    X, y = lw.analysis.xor(100, noise=0.1)
+    expected = separability(product(X), y)
+    gave_up = SimpleNamespace(status=4)
+    monkeypatch.setattr(sys.modules["layerwise.analysis.separability"], "linprog", lambda *_, **__: gave_up)
+    assert separability(product(X), y).margin == pytest.approx(expected.margin)
+    assert not separability(X, y).separable

@@ -21,8 +21,10 @@ SLACK: Final = 1e-7
 FREE: Final = 100.0
 #: Rounds of the search for the rows that matter, at most.
 ROUNDS: Final = 1000
-#: Seconds for the linear programme, at most: on nearly collinear features the simplex method may go in circles.
-LONGEST: Final = 60.0
+#: Steps of a solver for each row and column, at most.
+STEPS: Final = 10
+#: The smallest distance to the boundary that is no rounding, in standardised columns.
+LEAST: Final = 1e-9
 
 
 @final
@@ -180,23 +182,36 @@ def _leads(Z: Array, codes: Array, C: int) -> Any:
 def _feasible(leads: Any) -> Array | None:
     """Return u with G u >= 1 on every row, or None if there is none.
 
-    The programme that is solved has a solution in any case: the smallest s >= 0 with G u + s >= 1, which is 0 or 1. The
-    solver at times cannot tell whether one without s has any.
+    The programme that is solved has a solution in any case: the smallest s >= 0 with G u + s >= 1, which is 0 or 1. Of
+    features that are nearly multiples of each other the simplex method at times goes in circles or gives up; then
+    non-negative least squares answers, for which that is no matter.
     """
     m, p = leads.shape
     rows = sparse.hstack([leads, np.ones((m, 1))], format="csr")
-    cost = np.append(np.zeros(p), 1.0)
-    bounds = [(None, None)] * p + [(0.0, None)]
-    result = linprog(
-        cost, A_ub=-rows, b_ub=-np.ones(m), bounds=bounds, method="highs", options={"time_limit": LONGEST}
-    )  # fmt: skip
-    if result.status != 0:
+    cost, bounds = np.append(np.zeros(p), 1.0), [(None, None)] * p + [(0.0, None)]
+    limit = {"maxiter": STEPS * (m + p)}
+    result = linprog(cost, A_ub=-rows, b_ub=-np.ones(m), bounds=bounds, method="highs", options=limit)
+    if result.status == 0:
+        u = np.asarray(result.x[:-1])
+        return u if (leads @ u > 0).all() else None
+    return _shortest(leads)
+
+
+def _shortest(leads: Any) -> Array | None:
+    """Return what `_feasible` returns: the shortest u, which is G' times the least squares solution's multipliers."""
+    G = leads.toarray()
+    m, p = G.shape
+    E = np.vstack([G.T, np.ones(m)])
+    try:
+        multipliers, _ = nnls(E, np.append(np.zeros(p), 1.0), maxiter=STEPS * (m + p))
+    except RuntimeError as problem:
         raise LayerwiseError(
-            where="separability", expected="a linear programme with an answer", got=result.message.splitlines()[0],
+            where="separability", expected="a linear programme with an answer", got=str(problem),
             remedy="give fewer features, or fewer rows",
-        )  # fmt: skip
-    u = np.asarray(result.x[:-1])
-    return u if (leads @ u > 0).all() else None
+        ) from problem  # fmt: skip
+    u = G.T @ multipliers
+    lead = float((G @ u).min())
+    return u / lead if lead > LEAST * float(np.linalg.norm(u)) else None
 
 
 def _widest(leads: Any, start: Array, functions: int) -> Array:

@@ -163,7 +163,7 @@ def _(Phi, X, after, before, draw_space, look, lw, notes, phi, probability, y):
 @app.cell(hide_code=True)
 def _(Phi, X, X_new, after, before, mo, phi, probability, y_new):
     def _row(name, features, found, new):
-        said = f"yes, margin {found.margin:.3f}" if found.separable else "no"
+        said = f"yes, margin {found.margin:.2g}" if found.separable else "no"
         right = ((probability(found, new) > 0.5) == y_new).mean()
         return f"| {name} | {features} | {said} | {found.accuracy:.1%} | {right:.1%} |"
 
