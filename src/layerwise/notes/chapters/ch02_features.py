@@ -73,19 +73,24 @@ def _(mo):
 
 
 @app.cell(hide_code=True)
-def _(count, file, gamma, kind, look, mo, noise, order, own, source):
+def _(file, mo, own):
     table, message = own.take(file)
-    _of_phi = {"polynomial": [order], "Gaussian bumps": [count, gamma], "Nystroem": [count, gamma],
-               "random Fourier": [count, gamma]}.get(kind.value, [])  # fmt: skip
     which = mo.ui.dropdown(dict(zip(table.classes, range(len(table.classes)), strict=True)), value=table.classes[0],
                            label="the class to tell from the rest")  # fmt: skip
+    return message, table, which
+
+
+@app.cell(hide_code=True)
+def _(count, file, gamma, kind, look, message, mo, noise, order, source, which):
+    _of_phi = {"polynomial": [order], "Gaussian bumps": [count, gamma], "Nystroem": [count, gamma],
+               "random Fourier": [count, gamma]}.get(kind.value, [])  # fmt: skip
     _of_data = [file, message, which] if source.value == "your own" else []
     mo.vstack([
         mo.hstack([noise, source, look], justify="start", gap=2, wrap=True),
         mo.hstack([kind, *_of_phi], justify="start", gap=2, wrap=True),
         *_of_data,
     ])  # fmt: skip
-    return table, which
+    return
 
 
 @app.cell
