@@ -83,10 +83,9 @@ def _(file, own):
 @app.cell(hide_code=True)
 def _(count, file, lam, message, mo, noise, order, source):
     _first = [order, lam, count] if source.value == "your own" else [order, lam, count, noise]
-    _second = [source, file] if source.value == "your own" else [source]
     mo.vstack([
-        mo.hstack(_first, justify="start", gap=2, wrap=True), mo.hstack(_second, justify="start", gap=2),
-        *([message] if source.value == "your own" else []),
+        mo.hstack(_first, justify="start", gap=2, wrap=True), source,
+        *([file, message] if source.value == "your own" else []),
     ])  # fmt: skip
     return
 
@@ -230,7 +229,7 @@ def _(lam, lw, np, powers, rate, t, updates, x):
 def _(away, closed, diverged, logarithmic, lw, mo, model, notes, np, powers, t, x, x_fine):
     _learned = np.concatenate([model.parameters.b[1], model.parameters.W[1][0]])
     _grown = np.abs(_learned - closed).max() > 1e3 * (1 + np.abs(closed).max())
-    _size = f"after {model.state.step} updates a weight is {np.abs(_learned).max():.1e}"
+    _size = f"after {away[-1][0] if away else 0} updates a weight is {np.abs(_learned).max():.1e}"
     if diverged or _grown:
         shown = mo.md(
             f"**Diverged**: {diverged or _size}. The rate is too large for the steepest direction of the bowl: every "

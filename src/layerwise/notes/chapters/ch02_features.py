@@ -100,10 +100,11 @@ def _(lw, noise, shuffled, source, table, which):
         X_all, y_all = table.X[rows], table.against_rest(which.value).y[rows]
     else:
         X_all, y_all = getattr(lw.analysis, source.value)(400, noise=noise.value)
+    names = table.features if source.value == "your own" else None
     half = len(X_all) // 2  # the other half is never shown to the classifier
     X, y, X_new, y_new = X_all[:half], y_all[:half], X_all[half:], y_all[half:]
     before = lw.analysis.separability(X, y)
-    return X, X_new, before, y, y_new
+    return X, X_new, before, names, y, y_new
 
 
 @app.cell
@@ -151,14 +152,14 @@ def _(lw, np):
 
 
 @app.cell
-def _(Phi, X, after, before, draw_space, look, lw, notes, phi, probability, y):
+def _(Phi, X, after, before, draw_space, look, lw, names, notes, phi, probability, y):
     plain, curved, space = notes.figure(10, 3.6, columns=3)
     for _ax, _title, _decide in [
         (plain, "a line in the inputs", lambda x: probability(before, x)),
         (curved, "a plane in the features, seen from here", lambda x: probability(after, phi.transform(x))),
     ]:
         lw.DecisionBoundary.from_function(
-            _decide, X, y, ax=_ax, resolution=80, colorbar=False, legend=False, title=_title
+            _decide, X, y, ax=_ax, feature_names=names, resolution=80, colorbar=False, legend=False, title=_title
         )
     draw_space(Phi, y, after, look.value, space)
     notes.show(plain, "A linear classifier on the inputs, one on the features, and the space of features.")
