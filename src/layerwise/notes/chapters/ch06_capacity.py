@@ -85,8 +85,8 @@ def _(b, corners, mine, mo, neuron, table, w_1, w_2, wanted):
         for _x, _y, _h in zip(corners, table, mine(corners), strict=True)
     )
     _said = (
-        f"Found: $w_1 = {neuron.w[0]:g}$, $w_2 = {neuron.w[1]:g}$, $b = {neuron.b:g}$. So is every line between the "
-        "ones and the zeros."
+        f"Found: $w_1 = {neuron.w[0]:g}$, $w_2 = {neuron.w[1]:g}$, $b = {neuron.b:g}$. Every other line with "
+        "the ones on its positive side and the zeros on the other does as well."
         if neuron.separable
         else f"**No neuron computes {wanted.value}.** The proof is the cross: it is half way between the two corners "
         "with 1, and half way between the two corners with 0. At the middle of two corners $a$ is the mean of its "
@@ -151,8 +151,8 @@ def _(mo):
       f = h_1 - h_2.$$
 
     The hidden layer **moves the corners**: $(0, 1)$ and $(1, 0)$ come to lie on each other, and of the three points
-    that remain a line separates the one in the middle. In the same way one hidden layer computes *any* boolean function: a
-    neuron for each row of the truth table that has a 1, and OR of them.
+    that remain a line separates the one in the middle. In the same way one hidden layer computes *any* boolean
+    function: a neuron for each row of the truth table that has a 1, and OR of them.
     """)
     return
 
@@ -167,8 +167,9 @@ def _(corners, lw, notes):
         resolution=201, colorbar=False, legend=False, point_size=90, title="f over the inputs",
     )  # fmt: skip
     lw.HiddenSpaceDisplay.from_network(*by_hand, corners, either, lines=0, legend=False, s=90, ax=moved)
-    moved.axline((0.5, 0), (1, 0.5), color="black", linewidth=1.4)  # f = h_1 - h_2 = 1/2
-    moved.set(xlabel="h_1, OR", ylabel="h_2, AND", title="the hidden layer: three points", xticks=[0, 1], yticks=[0, 1])
+    moved.axline((0.5, 0.0), (1.0, 0.5), color="black", linewidth=1.4)  # f = h_1 - h_2 = 1/2
+    moved.set(xlabel="h_1, OR", ylabel="h_2, AND", xlim=(-0.2, 1.2), ylim=(-0.2, 1.2), xticks=[0, 1], yticks=[0, 1])
+    moved.set_title("three points in the hidden layer", fontsize="medium")
     notes.show(plane, "XOR by hand: a strip between two lines, and three points in the space of the hidden layer.")
     return (either,)
 
@@ -233,7 +234,8 @@ def _(corners, correct, either, learned, lw, notes, seed, units):
     lw.DecisionBoundary.from_network(
         _model.network, _model.parameters, corners, either, limits=(-0.5, 1.5), resolution=81, colorbar=False,
         legend=False, point_size=90, ax=region,
-        title="right in all corners" if correct[units.value][seed.value] else "stuck: not all corners are right",
+        title=f"{'right in all corners' if correct[units.value][seed.value] else 'stuck'}, "
+        f"loss {_model.history[-1].train_loss:.3f}",
     )  # fmt: skip
     lw.HiddenSpaceDisplay.from_network(
         _model.network, _model.parameters, corners, either, limits=(-0.5, 1.5), legend=False, s=90, ax=warped
@@ -245,10 +247,11 @@ def _(corners, correct, either, learned, lw, notes, seed, units):
 @app.cell(hide_code=True)
 def _(mo):
     mo.md(r"""
-    With one hidden unit nobody succeeds: $f$ is still constant along lines. Two can do it, and often get stuck, in a
-    place where every small step makes the loss larger; ReLU gets stuck more often, as a unit that is 0 in all corners
-    has gradient 0. More units than are needed make success likely: some of them begin in the right place. Look at a
-    network that is stuck and at one that succeeds: in the hidden space a line can separate the corners, or cannot.
+    With one hidden unit nobody succeeds: $f$ is still constant along lines. Two can do it, and often get stuck: mostly
+    at a loss of $\frac{1}{2} \log 2 = 0.347$, where two corners are right, two are undecided with $f = \frac{1}{2}$,
+    and the gradient is nearly zero; ten times as many updates hardly help. ReLU gets stuck more often, as a unit that
+    is 0 in all corners has gradient 0. More units than are needed make success likely: some of them begin in the right
+    place. Compare a network that is stuck with one that succeeds: in its hidden space, can a line separate the corners?
 
     What more units can do for functions of real numbers is the theme of [chapter 7](../approximation/).
     """)
