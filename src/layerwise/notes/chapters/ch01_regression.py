@@ -29,14 +29,14 @@ def _(mo):
     of order $M$. One row for each example makes the **design matrix** $\Phi$, the targets make the vector
     $\mathbf{t}$, and the squared error is a bowl in $\mathbf{w}$, whose lowest point can be written down:
 
-    $$\lVert \Phi \mathbf{w} - \mathbf{t} \rVert^2 \ \text{ is least at } \
+    $${\lVert \Phi \mathbf{w} - \mathbf{t} \rVert}^2 \;\text{ is least at }\;
       \mathbf{w} = (\Phi^\top \Phi)^{-1}\, \Phi^\top \mathbf{t}.$$
 
     (Its gradient, $2\,\Phi^\top(\Phi \mathbf{w} - \mathbf{t})$, is zero there.) **Ridge regression** adds a penalty for
     large weights,
 
-    $$\lVert \Phi \mathbf{w} - \mathbf{t} \rVert^2 + \lambda \lVert \mathbf{w} \rVert^2
-      \ \text{ is least at } \
+    $${\lVert \Phi \mathbf{w} - \mathbf{t} \rVert}^2 + \lambda {\lVert \mathbf{w} \rVert}^2
+      \;\text{ is least at }\;
       \mathbf{w} = (\lambda I + \Phi^\top \Phi)^{-1}\, \Phi^\top \mathbf{t}.$$
 
     Here the constant $w_0$ is left out of the penalty, as the biases of a network are: otherwise the result would
@@ -154,7 +154,7 @@ def _(by_order, errors, lam, logarithmic, lw, noise, notes, np, order, sine, sou
         _ax.grid(alpha=0.25)
     logarithmic(lams_ax.xaxis, [1e-6, 1e-4, 0.01, 1])
     orders_ax.set_ylabel("root mean squared error")
-    orders_ax.legend(frameon=False, fontsize="small", loc="upper left")
+    orders_ax.legend(framealpha=0.9, edgecolor="none", fontsize="small", loc="upper left")
     notes.show(curve, "The polynomial through the training rows; its errors against the order, and against lambda.")
     return
 
@@ -185,7 +185,7 @@ def _(mo):
     A network with **no hidden layer** and identity output, which reads $\phi_1(x), \dots, \phi_M(x)$, is this very
     model: its bias is $w_0$. With an L2 penalty its objective is
 
-    $$J = \frac{1}{T} \sum_t \frac{1}{2} \big(f(x^{(t)}) - y^{(t)}\big)^2 + s \sum_{j \ge 1} w_j^2,$$
+    $$J = \frac{1}{T} \sum_t \frac{1}{2} {\big(f(x^{(t)}) - y^{(t)}\big)}^2 + s \sum_{j \ge 1} w_j^2,$$
 
     the objective above divided by $2T$ where $s = \lambda / (2T)$. So gradient descent must come to
     the same $\mathbf{w}$; here on the rows above and with their $\lambda$, with momentum 0.9 and all rows in every
@@ -329,7 +329,7 @@ def _(logarithmic, m_split, mo, notes, np, places, sine, split_by_order):
     logarithmic(parts.yaxis, [1e-4, 0.001, 0.01, 0.1, 1, 10])
     parts.set(xlabel="order", ylim=(1e-4, 10))
     parts.grid(alpha=0.25)
-    parts.legend(frameon=False, ncols=2, fontsize="small", loc="upper left")
+    parts.legend(framealpha=0.9, edgecolor="none", ncols=2, fontsize="small", loc="upper left")
     mo.vstack([
         notes.show(fits, "Fits of forty samples with their mean, and bias, variance and noise against the order."),
         mo.md(f"Order {m_split.value}: bias$^2$ {_here.bias_squared:.3g} + variance {_here.variance:.3g} + noise "

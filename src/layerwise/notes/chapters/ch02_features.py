@@ -25,9 +25,9 @@ def _(mo):
     Two classes are **linearly separable** if some $\mathbf{w}$ and $b$ put them on two sides of a line (a plane, a
     hyperplane):
 
-    $$b + \mathbf{w}^\top \mathbf{x}^{(t)} > 0 \ \text{ where } y^{(t)} = 1,
+    $$b + \mathbf{w}^\top \mathbf{x}^{(t)} > 0 \;\text{ where } y^{(t)} = 1,
       \qquad
-      b + \mathbf{w}^\top \mathbf{x}^{(t)} < 0 \ \text{ where } y^{(t)} = 0.$$
+      b + \mathbf{w}^\top \mathbf{x}^{(t)} < 0 \;\text{ where } y^{(t)} = 0.$$
 
     Many classes are not. The remedy is a **feature transformation** $\phi(\mathbf{x})$, fixed in advance: what no line
     separates in the space of inputs, a plane may separate in the space of features,
@@ -42,7 +42,7 @@ def _(mo):
     | product | $x_1 x_2$ |
     | distance | $x_1^2 + x_2^2$ |
     | polynomial of order $d$ | all $x_1^i x_2^j$ with $i + j \le d$ |
-    | Gaussian bumps | $e^{-\gamma \lVert \mathbf{x} - \mathbf{c}_m \rVert^2}$ around $M$ rows $\mathbf{c}_m$, in the place of $(x_1, x_2)$ |
+    | Gaussian bumps | $e^{-\gamma {\lVert \mathbf{x} - \mathbf{c}_m \rVert}^2}$ around $M$ rows $\mathbf{c}_m$, in the place of $(x_1, x_2)$ |
     | Nystroem, random Fourier | $M$ features whose products approximate a kernel (below) |
     """)  # noqa: E501
     return
@@ -195,8 +195,9 @@ def _(mo):
       distance help with *xor*?
     - *moons*, then *spirals*: from which order on does the polynomial separate them? How many features are that?
     - the *spirals* with Gaussian bumps: sharper, and more of them.
-    - noise at its largest, 60 sharp bumps: separable, and what do the new rows say? **Every** set of different points
-      is separable with a bump at each of them. Features that fit anything have learned nothing; how many to take is
+    - *circles* with noise 0.2 and 60 bumps: separable, and what do the new rows say? Compare them with the distance
+      alone. **Every** set of different points is separable with a bump at each of them. Features that fit anything
+      have learned nothing; how many to take is
       the theme of [chapter 1](../regression/).
 
     ## Kernels: products of features without the features
@@ -207,7 +208,7 @@ def _(mo):
 
     $$k(\mathbf{x}, \mathbf{x}') = (1 + \mathbf{x}^\top \mathbf{x}')^d
       \qquad \text{or} \qquad
-      k(\mathbf{x}, \mathbf{x}') = e^{-\gamma \lVert \mathbf{x} - \mathbf{x}' \rVert^2},$$
+      k(\mathbf{x}, \mathbf{x}') = e^{-\gamma {\lVert \mathbf{x} - \mathbf{x}' \rVert}^2},$$
 
     the second with infinitely many features. Approximations go back to $M$ features: *Nystroem* takes the kernel to
     $M$ rows (the same space as Gaussian bumps span, with other axes), *random Fourier features* are
