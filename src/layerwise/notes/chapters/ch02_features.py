@@ -162,6 +162,8 @@ def _(Phi, X, after, before, draw_space, look, lw, names, notes, phi, probabilit
             _decide, X, y, ax=_ax, feature_names=names, resolution=80, colorbar=False, legend=False, title=_title
         )
     draw_space(Phi, y, after, look.value, space)
+    for _ax in (plain, curved, space):
+        _ax.locator_params(nbins=4)  # ticks take most of the time of a picture
     notes.show(plain, "A linear classifier on the inputs, one on the features, and the space of features.")
     return
 
