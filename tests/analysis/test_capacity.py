@@ -27,6 +27,7 @@ def is_proof(neuron):
 @pytest.mark.parametrize(("d", "separable"), [(1, 4), (2, 14), (3, 104)])
 def test_all_functions_of_few_inputs(d, separable):
     """The numbers of linearly separable functions are known: 4, 14, 104 (Muroga 1971)."""
+    assert analysis.count_neurons(d) == separable
     found = [analysis.find_weights(table) for table in product([0, 1], repeat=2**d)]
     assert sum(neuron.separable for neuron in found) == separable
     for neuron in found:
@@ -87,3 +88,8 @@ def test_bad_input(refuses):
         analysis.find_weights([0, 1, 1, 0])([[0, 1]])
     with refuses(SpecificationError, "theta"):
         analysis.truth_table(lw.Network(2, [], 1, output="sigmoid"))
+
+
+def test_four_inputs_are_too_many_to_count(refuses):
+    with refuses(SpecificationError, "d", "3", "4"):
+        analysis.count_neurons(4)

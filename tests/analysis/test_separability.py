@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris, load_wine
@@ -147,3 +150,30 @@ def test_a_constant_column_is_no_matter():
 def test_bad_arrays(Phi, y, word, refuses):
     with refuses(InputError, word):
         separability(Phi, y)
+
+
+def test_the_view_along_the_boundary(refuses):
+    X, y = lw.analysis.moons(100, noise=0.05)
+    Phi = np.column_stack([X, X**2, X[:, 0] ** 3, 100 * X[:, 1]])
+    found = lw.analysis.separability(Phi, y)
+    across, along = found.view(Phi).T
+    assert ((across > 0) == y).all()
+    assert np.abs(across).min() == pytest.approx(found.margin)
+    assert along.std() > 0.1
+    with refuses(InputError, "Phi", "2 features"):
+        found.view(X)
+
+
+@pytest.mark.parametrize("order", [8, 10])
+def test_features_of_high_order_that_nearly_separate(order):
+    X, y = lw.analysis.circles(200, noise=0.3)
+    assert not lw.analysis.separability(PolynomialFeatures(order, include_bias=False).fit_transform(X), y).separable
+
+
+def test_least_squares_answers_where_the_simplex_method_gives_up(monkeypatch):
+    X, y = lw.analysis.xor(100, noise=0.1)
+    expected = separability(product(X), y)
+    gave_up = SimpleNamespace(status=4)
+    monkeypatch.setattr(sys.modules["layerwise.analysis.separability"], "linprog", lambda *_, **__: gave_up)
+    assert separability(product(X), y).margin == pytest.approx(expected.margin)
+    assert not separability(X, y).separable

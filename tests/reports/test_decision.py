@@ -282,6 +282,29 @@ def test_data_and_parameters_that_do_not_fit(three, X, refuses, scattered):
         lw.DecisionBoundary.from_network(numbers, scattered(numbers), X, class_names=["a"])
 
 
+def test_a_function_is_drawn_as_the_network_that_computes_it(three, X):
+    net, theta = three
+    y = np.arange(40) % 3
+    drawn = lw.DecisionBoundary.from_function(lambda rows: net.predict(theta, rows), X, y, resolution=30)
+    same = lw.DecisionBoundary.from_network(net, theta, X, y, resolution=30)
+    assert np.array_equal(drawn.response, same.response)
+    assert drawn.plane.limits == same.plane.limits
+    assert labels(drawn) == labels(same)
+
+
+def test_functions_that_cannot_be_drawn(X, refuses):
+    y = np.arange(40) % 2
+    for decide, rows, words in [
+        (lambda rows: rows[:3, 0], X, ("decide", "40000 rows", "(3, 2)")),
+        (lambda rows: rows[:, 0] * np.nan, X, ("f(x)", "nan")),
+        (lambda rows: rows[:, 0], np.zeros((40, 3)), ("X", "one or two columns", "(40, 3)")),
+    ]:
+        with refuses(InputError, *words):
+            lw.DecisionBoundary.from_function(decide, rows, y, resolution=200)
+    with refuses(InputError, "y", "class codes 0 to 1"):
+        lw.DecisionBoundary.from_function(lambda rows: rows[:, 0], X, y + 1)
+
+
 def test_without_matplotlib(three, X, monkeypatch, refuses):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with refuses(MissingExtraError, "pip install 'layerwise[plots]'"):

@@ -17,7 +17,7 @@ from .approximation import (
     tower_network,
 )
 from .basis import gaussian_bumps, least_squares, polynomial, sigmoids
-from .capacity import BooleanNeuron, boolean_inputs, find_weights, truth_table, xor_network
+from .capacity import BooleanNeuron, boolean_inputs, count_neurons, find_weights, truth_table, xor_network
 from .linear import LinearClassifier, softmax_regression
 from .policy import PolicyTraining, reinforce, returns_to_go, standardised_returns
 from .probes import LinearProbes, linear_probes, representations
@@ -29,8 +29,8 @@ from .toy import circles, moons, spirals, xor
 __all__ = [
     "ApproximationError", "BiasVariance", "BooleanNeuron", "LearnedFit", "LinearClassifier", "LinearProbes",
     "PolicyTraining", "Separability", "approximation_error", "bias_variance", "boolean_inputs", "bump_network",
-    "circles", "find_weights", "gaussian_bumps", "largest_curvature", "largest_stable_rate", "learned_fit",
-    "least_squares", "linear_probes", "moons", "polynomial", "reinforce", "representations", "returns_to_go",
-    "separability", "sigmoids", "softmax_regression", "spirals", "standardised_returns", "tower_network", "truth_table",
-    "xor", "xor_network",
+    "circles", "count_neurons", "find_weights", "gaussian_bumps", "largest_curvature", "largest_stable_rate",
+    "learned_fit", "least_squares", "linear_probes", "moons", "polynomial", "reinforce", "representations",
+    "returns_to_go", "separability", "sigmoids", "softmax_regression", "spirals", "standardised_returns",
+    "tower_network", "truth_table", "xor", "xor_network",
 ]  # fmt: skip

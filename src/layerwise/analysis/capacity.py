@@ -148,6 +148,36 @@ def find_weights(
     return BooleanNeuron(outputs, True, w, b, activation, None)
 
 
+def count_neurons(d: int) -> int:
+    """Count the boolean functions of d inputs that one neuron computes, of 2^(2^d) in all.
+
+    Each is asked for by `find_weights`, but for the negation of another: that has weights and bias of the other sign.
+
+    Parameters
+    ----------
+    d : int
+        1 to 3; of 4 inputs there are 65536 functions.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    SpecificationError
+        If d is not 1, 2 or 3.
+
+    Examples
+    --------
+    >>> count_neurons(2)  # all but XOR and its negation
+    14
+    """
+    check_number("d", d, at_least=1, at_most=3, whole=True)
+    rows = 2**d
+    half = (np.arange(2 ** (rows - 1))[:, None] >> np.arange(rows)) & 1  # the last output is 0
+    return 2 * sum(find_weights(table).separable for table in half)
+
+
 def truth_table(model: Network | Callable[[Array], Any], theta: Parameters | None = None, inputs: int = 2) -> Array:
     """Return the output for every row of `boolean_inputs`.
 

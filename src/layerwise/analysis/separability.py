@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.optimize import linprog, nnls
 
-from ..errors import LayerwiseError
+from ..errors import InputError, LayerwiseError
 from .checks import centre_and_scale, class_codes, numbers
 from .linear import LinearClassifier, softmax_regression
 
@@ -21,6 +21,10 @@ SLACK: Final = 1e-7
 FREE: Final = 100.0
 #: Rounds of the search for the rows that matter, at most.
 ROUNDS: Final = 1000
+#: Steps of a solver for each row and column, at most.
+STEPS: Final = 10
+#: The smallest distance to the boundary that is no rounding, in standardised columns.
+LEAST: Final = 1e-9
 
 
 @final
@@ -52,6 +56,44 @@ class Separability:
     def __repr__(self) -> str:
         words = f"separable, margin {self.margin:.3g}" if self.separable else "not separable"
         return f"Separability({words}, accuracy {self.accuracy:.3g})"
+
+    def view(self, Phi: Any) -> Array:
+        """Return the view of the space of features that looks along the boundary of two classes.
+
+        Parameters
+        ----------
+        Phi : array (n, d)
+            The features that were asked about.
+
+        Returns
+        -------
+        array (n, 2)
+            In standardised columns, the distance to the boundary, positive on the side of class 1, and the first
+            principal component of what remains when that direction is taken out.
+
+        Raises
+        ------
+        InputError
+            If Phi cannot be used, or there are more than two classes.
+
+        Examples
+        --------
+        >>> X, y = [[0.0, 5.0], [0.0, 6.0], [2.0, 5.0], [2.0, 6.0]], [0, 0, 1, 1]
+        >>> separability(X, y).view(X).round(6)[:, 0].tolist()
+        [-1.0, -1.0, 1.0, 1.0]
+        """
+        Phi = numbers(Phi, "Phi", 2)
+        if np.shape(self.w) != (Phi.shape[1],):
+            raise InputError(
+                where="Phi", expected=f"the features of two classes, as w of shape {np.shape(self.w)} weighs them",
+                got=f"{Phi.shape[1]} features", remedy="give the features that separability was given",
+            )  # fmt: skip
+        mean, scale = centre_and_scale(Phi)
+        Z, across = (Phi - mean) / scale, self.w * scale
+        length = float(np.linalg.norm(across)) or 1.0
+        along = Z - np.outer(Z @ across, across) / length**2
+        _, _, axes = np.linalg.svd(along, full_matrices=False)
+        return np.column_stack([(Phi @ self.w + self.b) / length, along @ axes[0]])
 
 
 def separability(Phi: Any, y: Any) -> Separability:
@@ -138,18 +180,38 @@ def _leads(Z: Array, codes: Array, C: int) -> Any:
 
 
 def _feasible(leads: Any) -> Array | None:
-    """Return u with G u >= 1 on every row, or None if there is none."""
+    """Return u with G u >= 1 on every row, or None if there is none.
+
+    The programme that is solved has a solution in any case: the smallest s >= 0 with G u + s >= 1, which is 0 or 1. Of
+    features that are nearly multiples of each other the simplex method at times goes in circles or gives up; then
+    non-negative least squares answers, for which that is no matter.
+    """
     m, p = leads.shape
-    result = linprog(np.zeros(p), A_ub=-leads, b_ub=-np.ones(m), bounds=(None, None), method="highs")
-    if result.status == 2:
-        return None
-    if result.status != 0:
+    rows = sparse.hstack([leads, np.ones((m, 1))], format="csr")
+    cost, bounds = np.append(np.zeros(p), 1.0), [(None, None)] * p + [(0.0, None)]
+    limit = {"maxiter": STEPS * (m + p)}
+    result = linprog(cost, A_ub=-rows, b_ub=-np.ones(m), bounds=bounds, method="highs", options=limit)
+    if result.status == 0:
+        u = np.asarray(result.x[:-1])
+        return u if (leads @ u > 0).all() else None
+    return _shortest(leads)
+
+
+def _shortest(leads: Any) -> Array | None:
+    """Return what `_feasible` returns: the shortest u, which is G' times the least squares solution's multipliers."""
+    G = leads.toarray()
+    m, p = G.shape
+    E = np.vstack([G.T, np.ones(m)])
+    try:
+        multipliers, _ = nnls(E, np.append(np.zeros(p), 1.0), maxiter=STEPS * (m + p))
+    except RuntimeError as problem:
         raise LayerwiseError(
-            where="separability", expected="a linear programme with an answer", got=result.message.splitlines()[0],
-            remedy="scale the features, or give fewer rows",
-        )  # fmt: skip
-    u = np.asarray(result.x)
-    return u if (leads @ u > 0).all() else None
+            where="separability", expected="a linear programme with an answer", got=str(problem),
+            remedy="give fewer features, or fewer rows",
+        ) from problem  # fmt: skip
+    u = G.T @ multipliers
+    lead = float((G @ u).min())
+    return u / lead if lead > LEAST * float(np.linalg.norm(u)) else None
 
 
 def _widest(leads: Any, start: Array, functions: int) -> Array:

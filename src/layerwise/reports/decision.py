@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,6 +149,73 @@ class DecisionBoundary:
         check_finite_picture(f, "f(x)")
         display = cls(plane, ticks, f.reshape(*grid[0].shape, -1), rows, values, target, output, names)
         return display.plot(ax, **options)
+
+    @classmethod
+    def from_function(
+        cls, decide: Callable[[Array], Any], X: Any, y: Any, *, limits: Any = None, resolution: int = 100,
+        feature_names: Sequence[str] | None = None, class_names: Sequence[str] | None = None, ax: Any = None,
+        **options: Any,
+    ) -> DecisionBoundary:  # fmt: skip
+        """Draw what a function of one or two inputs decides, such as a linear classifier of features of them.
+
+        Parameters
+        ----------
+        decide : callable (X) -> array (n,) or (n, C)
+            The probability of class 1 of two, or those of all classes.
+        X : array (n, 1) or (n, 2)
+        y : array (n,) of class codes
+        limits, resolution, feature_names, class_names, ax
+            As in `from_network`.
+        **options
+            For `plot`.
+
+        Returns
+        -------
+        DecisionBoundary
+
+        Raises
+        ------
+        InputError
+            If X, y or names do not fit, or a probability is not finite.
+        SpecificationError
+            If an option cannot be.
+        MissingExtraError
+            If matplotlib is not installed.
+
+        Examples
+        --------
+        >>> display = DecisionBoundary.from_function(  # inside the unit circle
+        ...     lambda X: 1 / (1 + np.exp((X**2).sum(axis=1) - 1)), [[0.0, 0.0], [2.0, 2.0]], [1, 0]
+        ... )
+        >>> (path,) = display.boundaries_[0].get_paths()
+        >>> bool(np.allclose((path.vertices**2).sum(axis=1), 1.0, atol=0.01))
+        True
+        """
+        shape = np.shape(X)
+        if len(shape) != 2 or shape[1] not in (1, 2):
+            raise InputError(
+                where="X", expected="one or two columns", got=f"shape {shape}",
+                remedy="draw a network of more inputs by from_network",
+            )  # fmt: skip
+        place = Network(shape[1], [], 2)  # has the inputs that the function has
+        rows = check_inputs(X, place)
+        plane = plane_of(place, None, None, limits, rows, feature_names)
+        ticks = plane.ticks(resolution)
+        grid = np.meshgrid(*ticks)
+        f = np.asarray(decide(plane.rows(*grid)), dtype=np.float64)
+        f = np.column_stack([1 - f, f]) if f.ndim == 1 else f
+        if f.ndim != 2 or len(f) != grid[0].size:
+            raise InputError(
+                where="decide", expected=f"{grid[0].size} rows of probabilities", got=f"shape {f.shape}",
+                remedy="return one row an input, or for two classes one number",
+            )  # fmt: skip
+        classes = f.shape[1]
+        check_finite_picture(f, "f(x)")
+        names = _class_names(class_names, "classes", classes)
+        values = check_targets(y, Network(shape[1], [], classes), len(rows))
+        output = 1 if classes == 2 else None
+        response = f.reshape(*grid[0].shape, -1)
+        return cls(plane, ticks, response, rows, values, "classes", output, names).plot(ax, **options)
 
     def plot(
         self, ax: Any = None, *, levels: int | Sequence[float] = 11, cmap: Any = None, colorbar: bool = True,
