@@ -1,5 +1,10 @@
-"""Model folders: a trained network as plain data, written whole or not at all, read without running code."""
+"""Model folders: a trained network as plain data, written whole or not at all, read without running code.
 
+What leaves Layerwise is written here too: ONNX files and C headers.
+"""
+
+from .c_header import export_c
 from .model_folder import SavedModel, load, save
+from .onnx_check import export_onnx
 
-__all__ = ["SavedModel", "load", "save"]
+__all__ = ["SavedModel", "export_c", "export_onnx", "load", "save"]
