@@ -28,7 +28,7 @@ def number(value: float, dtype: npt.DTypeLike) -> str:
     """Return a number as C writes it, with all of its digits.
 
     >>> number(1, np.float32), number(-1e-9, np.float64), number(float("inf"), np.float64)
-    ('1.0f', '-1e-09', 'INFINITY')
+    ('1.0f', '-1.0e-09', 'INFINITY')
     """
     if math.isnan(value):
         return "NAN"
@@ -36,10 +36,11 @@ def number(value: float, dtype: npt.DTypeLike) -> str:
         rounded: Any = np.asarray(value, dtype)[()]
     if math.isinf(rounded):
         return "INFINITY" if rounded > 0 else "-INFINITY"
-    shortest = np.format_float_scientific(rounded, trim="-") if 0 < abs(rounded) < 1e-4 or abs(rounded) >= 1e16 else (
-        np.format_float_positional(rounded, trim="0")
-    )  # fmt: skip
-    return shortest + "f" * (rounded.dtype == np.float32)
+    if rounded == 0 or 1e-4 <= abs(rounded) < 1e16:
+        shortest = np.format_float_positional(rounded, trim="0")
+    else:
+        shortest = np.format_float_scientific(rounded, trim="0")
+    return shortest + "f" * bool(rounded.dtype == np.float32)
 
 
 def array(name: str, values: npt.NDArray[Any], dtype: npt.DTypeLike) -> list[str]:

@@ -165,8 +165,7 @@ class Exported:
         found: dict[str, Array] = {}
         for (probabilities, prediction), classes in zip(names, self.answer, strict=True):
             found[probabilities] = classes.probabilities(f)
-            found[prediction] = classes.names[found[probabilities].argmax(axis=1) if len(classes.names) > 1 else
-                                              np.zeros(len(f), int)]  # fmt: skip
+            found[prediction] = classes.names[found[probabilities].argmax(axis=1)]
         return found
 
     def given(self, features: Any) -> dict[str, Array]:

@@ -173,7 +173,7 @@ def _network(graph: Graph, theta: Parameters, X: str, prefix: str) -> str:
 
 
 def _is_softmax(steps: Sequence[Step], later: Sequence[Step]) -> bool:
-    """Whether steps are e^(a - max a) / sum e^(a - max a), which is one operator, and nothing else reads their parts."""
+    """Whether steps are e^(a - max a) / sum e^(a - max a), which is one operator, if nothing else reads them."""
     if [step.operation for step in steps] != ["max_columns", "map", "sum_columns", "map"]:
         return False
     largest, e, total, quotient = steps
