@@ -237,18 +237,19 @@ class _Network:
         """Give its constants and its function."""
         program, constants = folded(self.theta)
         listed, shapes = operations_of(program)
-        operations = joined_maps(listed, {})
+        (last,) = (value for output, value in program.outputs if output == "f")
+        operations, read = _needed(joined_maps(listed, {}), last)
         dtype = self.theta.vector.dtype
-        names = {name: f"{self.prefix}_{self.number}_{identifier(name)}" for name in constants}
-        for name, values in constants.items():
-            yield from array(names[name], values, dtype)
+        names = {name: f"{self.prefix}_{self.number}_{identifier(name)}" for name in constants if name in read}
+        for name, text in names.items():
+            yield from array(text, constants[name], dtype)
         kind = "float" if dtype == np.float32 else "double"
         yield ""
         yield f"static inline void {self.prefix}_network_{self.number}(const {kind} *x, {kind} *f) {{"
         (features,) = (buffer.name for buffer in program.buffers if buffer.role == "features")
-        (last,) = (value for output, value in program.outputs if output == "f")
         names |= {features: "x", last: "f"}
-        read = {operand for operation in operations for operand in operation.reads} | {last}
+        if features not in read:  # some formula is a constant
+            yield "  (void)x;"
         for operation in operations:
             kept = [name for name in operation.results if name in read]
             for name in kept:
@@ -307,6 +308,16 @@ class _Network:
                 source = names[str(operands[0])]
                 return _loop(size, [f"{out}[j] = {source}[{operation.attributes['start']} + j];"], "")
         raise refuse(self.theta.network, operation.kind, "C")
+
+
+def _needed(operations: Sequence[Operation], last: str) -> tuple[list[Operation], set[str]]:
+    """Return the operations that the last value comes from, and all values that they read."""
+    kept, read = [], {last}
+    for operation in reversed(operations):
+        if read.intersection(operation.results):
+            kept.append(operation)
+            read.update(operation.reads)
+    return kept[::-1], read
 
 
 def _size(shape: Shape) -> int:
