@@ -48,9 +48,12 @@ def export_c(model: Any, path: str | Path, *, prefix: str = PREFIX, overwrite: b
 
     Examples
     --------
-    >>> import layerwise as lw
+    >>> import pathlib, tempfile, layerwise as lw
     >>> model = lw.fit(lw.Network(2, [3], 2), [[0.0, 1.0], [1.0, 0.0]], [0, 1], epochs=2)
-    >>> export_c(model, "xor.h", prefix="xor_net")  # doctest: +SKIP
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     export_c(model, f"{folder}/net.h", prefix="net")
+    ...     "void net_predict(const double *row, float *f)" in pathlib.Path(f"{folder}/net.h").read_text()
+    True
     """
     write_file(Path(path), c_header(exported(model), prefix).encode(), overwrite)
 

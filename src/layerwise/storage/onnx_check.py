@@ -74,9 +74,10 @@ def export_onnx(model: Any, path: str | Path, *, rows: Any = None, overwrite: bo
 
     Examples
     --------
-    >>> import layerwise as lw
+    >>> import tempfile, layerwise as lw
     >>> model = lw.fit(lw.Network(2, [3], 2), [[0.0, 1.0], [1.0, 0.0]], [0, 1], epochs=2)
-    >>> export_onnx(model, "xor.onnx").rows  # doctest: +SKIP
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     export_onnx(model, f"{folder}/xor.onnx").rows
     256
     """
     made = exported(model)
