@@ -22,6 +22,8 @@ from layerwise.data.preparation import Preparation
 from layerwise.data.tables import read_table
 from layerwise.data.targets import TargetCoding
 from layerwise.errors import ExportError, MissingExtraError, SpecificationError, StorageError
+from layerwise.ops.numpy_ops import evaluate
+from layerwise.ops.symbols import PRIMITIVES
 from layerwise.rules import activations, outputs
 from layerwise.storage import SavedModel, onnx_formulas
 from layerwise.storage.exported import UNSEEN, class_names, exported
@@ -69,6 +71,37 @@ def test_every_activation(name, dtype, make_model, tmp_path):
     assert (found["prediction"] == f.argmax(axis=1)).all()
     if dtype == "float64":  # nothing on the way is rounded to float32
         assert np.abs(found["probabilities"] - f).max() < 1e-13
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_primitive_as_numpy_computes_it(dtype):
+    """At signs, sizes and infinities of all kinds, with every digit that a small result has."""
+    values = np.array([0, 1e-30, 1e-9, 1e-4, 0.1, 0.5, 1, 2, 3.7, 10, 40, 88, 200, np.inf])
+    a, b = (x.ravel()[:, None].astype(dtype) for x in np.meshgrid(*[np.concatenate([values, -values, [np.nan]])] * 2))
+    names = ["a", "b", "c"]
+    formulas = {
+        kind: lw.Expression(tuple(names[:count]), (*(("input", name) for name in names[:count]),
+                                                   (kind, *range(count))), (count,))
+        for kind, count in PRIMITIVES.items()
+    }  # fmt: skip
+    graph = onnx_formulas.Graph(dtype, [*names, *formulas])
+    for kind, formula in formulas.items():
+        (result,) = onnx_formulas.formula_nodes(graph, formula, names[: len(formula.inputs)])
+        graph.node("Identity", result, out=kind)
+    number = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    inputs, results = (
+        [onnx.helper.make_tensor_value_info(name, number, ["N", 1]) for name in group] for group in (names, formulas)
+    )
+    made = onnx.helper.make_graph(graph.nodes, "primitives", inputs, results, graph.initializers)
+    proto = onnx.helper.make_model(made, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    given = {"a": a, "b": b, "c": a - 3}
+    for kind, found in zip(formulas, session.run(list(formulas), given), strict=True):
+        here = evaluate(formulas[kind], [given[name] for name in formulas[kind].inputs], dtype)
+        with np.errstate(all="ignore"):
+            same = (found == here) | (np.isnan(found) & np.isnan(here))
+            near = np.abs(found - here) <= (1e-5 if dtype == "float32" else 1e-13) * np.abs(here)
+        assert (same | near).all(), kind
 
 
 @pytest.mark.parametrize("name", OUTPUTS)

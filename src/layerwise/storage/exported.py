@@ -154,7 +154,10 @@ class Exported:
         features : polars.DataFrame or array
             As the preparation takes them; prepared inputs (n, inputs) if there is none.
         """
-        X = features if self.preparation is None else self.preparation.transform(features, dtype=self.dtype.name)
+        if self.preparation is None:
+            X = np.asarray(features, self.dtype)
+        else:
+            X = self.preparation.transform(features, dtype=self.dtype.name)
         fs = [theta.network.predict(theta, X) for theta in self.members]
         f = fs[0] if len(fs) == 1 else np.mean(fs, axis=0)
         names = self.result_names()

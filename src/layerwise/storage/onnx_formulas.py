@@ -31,8 +31,8 @@ PLAIN: Final = {
     "add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "max": "Max", "min": "Min", "abs": "Abs",
     "sqrt": "Sqrt", "exp": "Exp", "log": "Log", "tanh": "Tanh", "cos": "Cos",
 }  # fmt: skip
-#: Degree of the polynomial for erfc(x) e^(x^2), which leaves an error of about 1e-15.
-DEGREE: Final = 24
+#: Degrees of the polynomials for erf, near 0 and elsewhere, which leave errors of about 1e-16 and 1e-15.
+NEAR_DEGREE, DEGREE = 9, 24
 
 
 class Graph:
@@ -166,30 +166,53 @@ def _log1p(graph: Graph, x: str) -> str:
 
 
 def _erf(graph: Graph, x: str) -> str:
-    """The operator, in float32; else sign(x) (1 - q(t) e^(-x^2)), t = 2 / (2 + |x|)."""
+    """The operator, in float32; else x p(x^2) where |x| is below 1/2, and sign(x) (1 - q(t) e^(-x^2)) beyond.
+
+    t = 2 / (2 + |x|); p and q are polynomials.
+    """
     if graph.dtype == np.float32:
         return graph.node("Erf", x)
-    size, one, two = graph.node("Abs", x), graph.constant(1.0), graph.constant(2.0)
-    t = graph.node("Div", two, graph.node("Add", two, size))
-    s = graph.node("Sub", graph.node("Mul", two, t), one)
-    highest, *lower = (graph.constant(c) for c in reversed(_erfc_coefficients()))
-    q = highest
+    size, square, one = graph.node("Abs", x), graph.node("Mul", x, x), graph.constant(1.0)
+    near = graph.node("Sub", graph.node("Mul", graph.constant(8.0), square), one)
+    near = graph.node("Mul", x, _polynomial(graph, _erf_coefficients()[0], near))
+    two, four = graph.constant(2.0), graph.constant(4.0)
+    far = graph.node("Sub", graph.node("Div", four, graph.node("Add", two, size)), one)
+    far = graph.node(
+        "Mul", _polynomial(graph, _erf_coefficients()[1], far), graph.node("Exp", graph.node("Neg", square))
+    )
+    far = graph.node("Mul", graph.node("Sign", x), graph.node("Sub", one, far))
+    return graph.node("Where", graph.node("Less", size, graph.constant(0.5)), near, far)
+
+
+def _polynomial(graph: Graph, coefficients: Sequence[float], s: str) -> str:
+    """Horner's scheme; the constant comes first."""
+    highest, *lower = (graph.constant(coefficient) for coefficient in reversed(coefficients))
     for coefficient in lower:
-        q = graph.node("Add", graph.node("Mul", q, s), coefficient)
-    rest = graph.node("Mul", q, graph.node("Exp", graph.node("Neg", graph.node("Mul", x, x))))
-    return graph.node("Mul", graph.node("Sign", x), graph.node("Sub", one, rest))
+        highest = graph.node("Add", graph.node("Mul", highest, s), coefficient)
+    return highest
 
 
 @cache
-def _erfc_coefficients() -> tuple[float, ...]:
-    """The polynomial in s = 2 t - 1 that interpolates erfc(x) e^(x^2) = q(t), t = 2 / (2 + x), for x from 0 on."""
-    from scipy.special import erfcx
+def _erf_coefficients() -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The polynomials that interpolate erf(x) / x in s = 8 x^2 - 1, and erfc(x) e^(x^2) in s = 4 / (2 + x) - 1.
 
-    def q(s: Any) -> Any:
+    For s from -1 to 1: x from 0 to 1/2, and from 0 on.
+    """
+    from scipy.special import erf, erfcx
+
+    def near(s: Any) -> Any:
+        x = np.sqrt((s + 1) / 8)
+        return erf(x) / x
+
+    def far(s: Any) -> Any:
         return erfcx(4 / (s + 1) - 2)
 
     chebyshev = np.polynomial.chebyshev
-    return tuple(chebyshev.cheb2poly(chebyshev.chebinterpolate(q, DEGREE)).tolist())
+    first, second = (
+        tuple(chebyshev.cheb2poly(chebyshev.chebinterpolate(function, degree)).tolist())
+        for function, degree in ((near, NEAR_DEGREE), (far, DEGREE))
+    )
+    return first, second
 
 
 TAKEN_APART: Final[dict[str, Callable[[Graph, str], str]]] = {"expm1": _expm1, "log1p": _log1p, "erf": _erf}

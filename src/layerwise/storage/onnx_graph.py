@@ -42,7 +42,7 @@ def onnx_model(model: Exported) -> Any:
     SpecificationError
         If something of it cannot be expressed; the message names it.
     """
-    from onnx import TensorProto, helper
+    from onnx import helper
 
     size = sum(theta.vector.nbytes for theta in model.members)
     if size > MOST_BYTES:
@@ -65,18 +65,12 @@ def onnx_model(model: Exported) -> Any:
     f = fs[0]
     if len(fs) > 1:
         f = graph.node("Div", graph.node("Sum", *fs), graph.constant(float(len(fs))))
-    words = {model.columns[column.name] for column in model.preparation.words} if model.preparation else set()
-    kinds = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.float64): TensorProto.DOUBLE}
-    if model.columns:
-        given = [helper.make_tensor_value_info(name, TensorProto.STRING if name in words else TensorProto.DOUBLE,
-                                               ["N", 1]) for name in inputs]  # fmt: skip
-    else:
-        given = [helper.make_tensor_value_info(inputs[0], kinds[model.dtype], ["N", model.inputs])]
     made = helper.make_graph(
-        graph.nodes, "layerwise", given, _results(graph, model, f), graph.initializers,
+        graph.nodes, "layerwise", _inputs(model), _results(graph, model, f), graph.initializers,
         doc_string=f"Made by Layerwise {__version__}",
     )  # fmt: skip
-    domains = [helper.make_opsetid("", OPSET)] + [helper.make_opsetid(WORDS_DOMAIN, WORDS_OPSET)] * bool(words)
+    reads_words = model.preparation is not None and bool(model.preparation.words)
+    domains = [helper.make_opsetid("", OPSET)] + [helper.make_opsetid(WORDS_DOMAIN, WORDS_OPSET)] * reads_words
     proto = helper.make_model(
         made, opset_imports=domains, ir_version=IR_VERSION, producer_name="layerwise", producer_version=__version__
     )
@@ -97,6 +91,32 @@ def _metadata(model: Exported) -> dict[str, str]:
 
 
 # --- before the networks ----------------------------------------------------------------------------------------------
+
+
+def _value(name: str, dtype: Any, *shape: int, doc: str = "") -> Any:
+    """Return what an input or a result is, N rows of it."""
+    from onnx import helper
+
+    kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+    return helper.make_tensor_value_info(name, kind, ["N", *shape], doc_string=doc)
+
+
+def _inputs(model: Exported) -> list[Any]:
+    """Return what the inputs are."""
+    preparation = model.preparation
+    if preparation is None:
+        return [_value(INPUT, model.dtype, model.inputs)]
+    if preparation.image_shape:
+        doc = f"Pixels from 0 to {preparation.pixel_max:g}, row after row"
+        return [_value(IMAGE, model.dtype, model.inputs, doc=doc)]
+    numbers, words = (
+        [_value(model.columns[column.name], dtype, 1, doc=doc) for column in columns]
+        for columns, dtype, doc in (
+            (preparation.numbers, np.float64, "A number; NaN for a missing one"),
+            (preparation.words, object, "A word; the empty string for a missing one"),
+        )
+    )
+    return numbers + words
 
 
 def _prepared(graph: Graph, model: Exported) -> str:
@@ -214,21 +234,15 @@ def _step(graph: Graph, step: Step, operands: Sequence[str]) -> tuple[str, ...] 
 
 def _results(graph: Graph, model: Exported, f: str) -> list[Any]:
     """Add what turns f into results; return what they are."""
-    from onnx import helper
-
-    def value(name: str, dtype: Any, *shape: int) -> Any:
-        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        return helper.make_tensor_value_info(name, kind, ["N", *shape])
-
     names = model.result_names()
     if isinstance(model.answer, Numbers):
         _values(graph, model, model.answer, f, names[0][1])
-        return [value(names[0][1], np.float64, *model.answer.shape)]
+        return [_value(names[0][1], np.float64, *model.answer.shape)]
     if isinstance(model.answer, YesOrNo):
         probabilities, prediction = names[0]
         graph.node("Identity", f, out=probabilities)
         graph.cast(graph.node("Greater", f, graph.constant(0.5)), np.int64, out=prediction)
-        return [value(probabilities, model.dtype, model.outputs), value(prediction, np.int64, model.outputs)]
+        return [_value(probabilities, model.dtype, model.outputs), _value(prediction, np.int64, model.outputs)]
     found = []
     for (probabilities, prediction), classes in zip(names, model.answer, strict=True):
         listed = class_names(classes.names)
@@ -239,7 +253,7 @@ def _results(graph: Graph, model: Exported, f: str) -> list[Any]:
         _probabilities(graph, classes, part, probabilities)
         code = graph.node("ArgMax", probabilities, axis=1, keepdims=0)
         graph.node("Gather", graph.constant(listed, "/classes", listed.dtype), code, out=prediction, axis=0)
-        found += [value(probabilities, model.dtype, len(listed)), value(prediction, listed.dtype)]
+        found += [_value(probabilities, model.dtype, len(listed)), _value(prediction, listed.dtype)]
     return found
 
 
