@@ -243,7 +243,7 @@ def test_what_cannot_be_is_refused_by_name(make_model, tmp_path, refuses):
 def test_numbers_keep_their_digits(value, dtype):
     text = number(value, dtype)
     assert text.endswith("f") == (dtype == "float32")
-    assert "." in text
+    assert "." in text or "e" in text
     assert np.dtype(dtype).type(text.rstrip("f")) == np.dtype(dtype).type(value)
     assert [number(v, dtype) for v in (np.inf, -np.inf, np.nan)] == ["INFINITY", "-INFINITY", "NAN"]
     assert number(1e39, "float32") == "INFINITY"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -22,38 +22,31 @@ FORMS: Final = {
 }  # fmt: skip
 #: Primitives that need a function of the header's own: like NumPy's, they give NaN if one of the two is.
 OWN: Final = {"max": "x > y || x != x ? x : y", "min": "x < y || x != x ? x : y"}
+NOT_FINITE: Final = {"inf": "INFINITY", "-inf": "-INFINITY", "nan": "NAN"}
 
 
 def number(value: float, dtype: npt.DTypeLike) -> str:
     """Return a number as C writes it, with all of its digits.
 
     >>> number(1, np.float32), number(-1e-9, np.float64), number(float("inf"), np.float64)
-    ('1.0f', '-1.0e-09', 'INFINITY')
+    ('1.0f', '-1e-09', 'INFINITY')
     """
-    if math.isnan(value):
-        return "NAN"
+    return _numbers(value, dtype)[0]
+
+
+def _numbers(values: Any, dtype: npt.DTypeLike) -> list[str]:
     with np.errstate(over="ignore"):
-        rounded: Any = np.asarray(value, dtype)[()]
-    if math.isinf(rounded):
-        return "INFINITY" if rounded > 0 else "-INFINITY"
-    if rounded == 0 or 1e-4 <= abs(rounded) < 1e16:
-        shortest = np.format_float_positional(rounded, trim="0")
-    else:
-        shortest = np.format_float_scientific(rounded, trim="0")
-    return shortest + "f" * bool(rounded.dtype == np.float32)
+        rounded = np.asarray(values, dtype).ravel()
+    suffix = "f" if rounded.dtype == np.float32 else ""
+    return [NOT_FINITE.get(text) or text + suffix for text in rounded.astype(str).tolist()]
 
 
 def array(name: str, values: npt.NDArray[Any], dtype: npt.DTypeLike) -> list[str]:
     """Return the lines of a constant array, in C order."""
     kind = "float" if np.dtype(dtype) == np.float32 else "double"
-    lines, line = [f"static const {kind} {name}[{values.size}] = {{"], ""
-    for value in values.ravel().tolist():
-        text = number(value, dtype) + ","
-        if line and len(line) + len(text) > 110:
-            lines.append(f"  {line.rstrip()}")
-            line = ""
-        line += text + " "
-    return [*lines, f"  {line.rstrip()}", "};"]
+    text = ", ".join(_numbers(values, dtype))
+    lines = textwrap.wrap(text, 116, break_long_words=False, break_on_hyphens=False)
+    return [f"static const {kind} {name}[{values.size}] = {{", *(f"  {line}" for line in lines), "};"]
 
 
 def identifier(name: str) -> str:
