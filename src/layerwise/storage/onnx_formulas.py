@@ -1,7 +1,7 @@
 """Formulas as ONNX nodes, and the graph that they are added to.
 
-onnxruntime has no float64 kernels of Elu, Selu, Softplus and Erf, and ONNX has no expm1 and log1p at all: these are
-taken apart into what there is, without loss of digits near 0.
+onnxruntime has no float64 kernels of Elu, Selu, Softplus and Erf (nor of Cos until lately), and ONNX has no expm1 and
+log1p at all: these are taken apart into what there is, without loss of digits near 0.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NATIVE: Final[dict[Expression, tuple[str, dict[str, Any], bool]]] = {
 }  # fmt: skip
 PLAIN: Final = {
     "add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "max": "Max", "min": "Min", "abs": "Abs",
-    "sqrt": "Sqrt", "exp": "Exp", "log": "Log", "tanh": "Tanh", "cos": "Cos",
+    "sqrt": "Sqrt", "exp": "Exp", "log": "Log", "tanh": "Tanh",
 }  # fmt: skip
 #: Degrees of the polynomials for erf, near 0 and elsewhere, which leave errors of about 1e-16 and 1e-15.
 NEAR_DEGREE, DEGREE = 9, 24
@@ -67,7 +67,7 @@ class Graph:
         from onnx import helper
 
         result = out or self.fresh(f"/{operator.lower()}")
-        self.nodes.append(helper.make_node(operator, list(inputs), [result], domain=domain, **attributes))
+        self.nodes.append(helper.make_node(operator, list(inputs), [result], name=result, domain=domain, **attributes))
         return result
 
     def constant(self, values: Any, name: str = "", dtype: npt.DTypeLike | None = None) -> str:
@@ -165,6 +165,15 @@ def _log1p(graph: Graph, x: str) -> str:
     return graph.node("Where", graph.node("Less", x, one), near, log)
 
 
+def _cos(graph: Graph, x: str) -> str:
+    """The operator, in float32; else 1 - 2 sin(x/2)^2, since older versions of onnxruntime have the sine alone."""
+    if graph.dtype == np.float32:
+        return graph.node("Cos", x)
+    half = graph.node("Sin", graph.node("Mul", x, graph.constant(0.5)))
+    twice = graph.node("Mul", graph.constant(2.0), graph.node("Mul", half, half))
+    return graph.node("Sub", graph.constant(1.0), twice)
+
+
 def _erf(graph: Graph, x: str) -> str:
     """The operator, in float32; else x p(x^2) where |x| is below 1/2, and sign(x) (1 - q(t) e^(-x^2)) beyond.
 
@@ -215,4 +224,6 @@ def _erf_coefficients() -> tuple[tuple[float, ...], tuple[float, ...]]:
     return first, second
 
 
-TAKEN_APART: Final[dict[str, Callable[[Graph, str], str]]] = {"expm1": _expm1, "log1p": _log1p, "erf": _erf}
+TAKEN_APART: Final[dict[str, Callable[[Graph, str], str]]] = {
+    "expm1": _expm1, "log1p": _log1p, "cos": _cos, "erf": _erf,
+}  # fmt: skip
