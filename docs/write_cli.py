@@ -141,9 +141,9 @@ SECTIONS: Final[list[tuple[str, str, list[str]]]] = [
     ),
     (
         "In general",
-        "Exit codes: 0 done, 1 a check failed, 2 bad input with one line that says what to do, 130 interrupted. Results "
-        "go to standard output, everything else to standard error. `layerwise --install-completion` has the shell "
-        "complete names.",
+        "Exit codes: 0 done, 1 a check failed, 2 bad input with one line that says what to do, 130 interrupted. "
+        "Results go to standard output, everything else to standard error. `layerwise --install-completion` has the "
+        "shell complete names.",
         ["layerwise --version", "layerwise tran people.csv", "layerwise --help"],
     ),
 ]  # fmt: skip

@@ -74,6 +74,8 @@ _HOME = {
     "Checkpoint": "storage",
     "load": "storage",
     "save": "storage",
+    "export_onnx": "storage",
+    "export_c": "storage",
     "LayerwiseError": "errors",
     "DivergenceError": "errors",
     "DivergenceWarning": "errors",
@@ -133,7 +135,7 @@ if TYPE_CHECKING:
     from .rules.penalties import L1, L2, Penalty
     from .rules.schedules import Constant, Cosine, CosLog4, InverseTime, StepDecay
     from .rules.updates import SGD, Adagrad, Adam, AdamW, OwnUpdate, RMSProp
-    from .storage import Checkpoint, load, save
+    from .storage import Checkpoint, export_c, export_onnx, load, save
     from .training.fit import Model, fit
     from .training.history import History
     from .training.many import fit_many

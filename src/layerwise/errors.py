@@ -65,6 +65,10 @@ class MissingExtraError(LayerwiseError, ImportError):
     """An optional dependency is not installed."""
 
 
+class ExportError(LayerwiseError, ArithmeticError):
+    """A model in another form says something else than Layerwise does."""
+
+
 class DivergenceError(LayerwiseError, ArithmeticError):
     """The loss became NaN or infinite.
 

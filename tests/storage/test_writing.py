@@ -13,7 +13,7 @@ import pytest
 from layerwise.errors import StorageError
 from layerwise.network import Network
 from layerwise.storage import atomic, load, save
-from layerwise.storage.atomic import check_place
+from layerwise.storage.atomic import check_place, make_file
 from layerwise.storage.model_folder import foreign_files
 
 NET = Network(2, [3], 2)
@@ -295,3 +295,35 @@ def test_an_output_of_ones_own_is_refused_before_anything_is_written(make_model,
     with refuses("output", "softmax, sigmoid, identity", "'softmax'"):
         save(tmp_path / "m", make_model(net))
     assert tree(tmp_path) == {}
+
+
+# --- single files -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "error"),
+    [(os, "fsync", FULL), (Path, "chmod", PermissionError(errno.EPERM, "Not permitted")),
+     (Path, "replace", PermissionError(errno.EACCES, "Permission denied"))],
+)  # fmt: skip
+def test_a_file_that_fails_leaves_the_old_one(owner, name, error, tmp_path, monkeypatch, refuses, tree):
+    (tmp_path / "f.onnx").write_bytes(b"old")
+    before = tree(tmp_path)
+    with monkeypatch.context() as patch:
+        failing(patch, owner, name, error, 0)
+        with refuses("f.onnx", error.strerror.lower()):
+            make_file(tmp_path / "f.onnx", b"new", overwrite=True)
+    assert tree(tmp_path) == before
+    make_file(tmp_path / "f.onnx", b"new", overwrite=True)
+    assert tree(tmp_path) == {"f.onnx": b"new"}
+
+
+def test_a_file_is_as_open_as_any_other_and_links_stay_links(tmp_path):
+    (tmp_path / "plain").write_text("")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there" / "f")
+    with pytest.raises(StorageError, match="an existing one"):
+        make_file(tmp_path / "link", b"x", overwrite=False)
+    make_file(tmp_path / "link", b"x", overwrite=True)
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "there" / "f").read_bytes() == b"x"
+    assert (tmp_path / "link").stat().st_mode == (tmp_path / "plain").stat().st_mode

@@ -9,6 +9,7 @@ import typer
 from .. import __version__
 from .diagnose import diagnose
 from .evaluate import evaluate
+from .export import export
 from .inspect import inspect
 from .notes import notes
 from .predict import predict
@@ -21,6 +22,7 @@ app = typer.Typer(
 app.command()(train)
 app.command()(predict)
 app.command()(evaluate)
+app.command()(export)
 app.command()(diagnose)
 app.command()(inspect)
 app.command()(notes)

@@ -22,6 +22,7 @@ from ..ops.memory import aligned
 from ..rules.outputs import Output
 from ..rules.penalties import L1, L2, Penalty
 from ..rules.updates import Update
+from ..storage.exported import Exported
 from ..training.history import History
 from ..training.state import TrainingState, start
 from . import epochs, lbfgs
@@ -30,6 +31,7 @@ from .checks import all_finite, checked, checked_weights
 from .combinations import check_together
 from .ensemble import check_count, fit_members, networks_of
 from .epochs import Rows
+from .exporting import exported
 from .hidden import HiddenLayers
 from .online import OneRow
 from .parameters import CONSTRAINTS
@@ -334,6 +336,11 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
         """Return X after all checks, as engines take it."""
         check_is_fitted(self)
         return rows_of(checked(self, X, accept_sparse=["csr", "csc"], reset=False))
+
+    def _exported(self) -> Exported:
+        """Return what `lw.export_onnx` writes."""
+        check_is_fitted(self)
+        return exported(self)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

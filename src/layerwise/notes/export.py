@@ -177,7 +177,7 @@ def _as_known(formula: str) -> str:
     >>> _as_known(r"\lVert w \rVert^2")
     '\\left\\lVert w \\right\\rVert^2'
     """
-    formula = formula.replace("{aligned}", "{align*}").replace(r"\ ", r"\;")
+    formula = re.sub(r"(?<!\\)\\ ", r"\\;", formula.replace("{aligned}", "{align*}"))
     return re.sub(r"(?<!left)\\lVert\b", r"\\left\\lVert", re.sub(r"(?<!right)\\rVert\b", r"\\right\\rVert", formula))
 
 

@@ -1,4 +1,4 @@
-"""Folders that appear whole: written beside their place, brought to the disk, then renamed."""
+"""Folders and files that appear whole: written beside their place, brought to the disk, then renamed."""
 
 from __future__ import annotations
 
@@ -98,6 +98,72 @@ def write_folder(
             _to_disk(place.parent)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
+
+
+def check_file_place(path: Path, overwrite: bool) -> None:
+    """Raise a StorageError now if `make_file` would have to raise one later; nothing is left there.
+
+    Parameters
+    ----------
+    path : Path
+    overwrite : bool
+        Whether an existing file may be replaced.
+    """
+    if path.is_dir() or ((path.exists() or path.is_symlink()) and not overwrite):
+        raise StorageError(
+            where=str(path), expected="a new file", got="a folder" if path.is_dir() else "an existing one",
+            remedy="choose another" if path.is_dir() else "choose another or overwrite it (--overwrite)",
+        )  # fmt: skip
+    with _file_errors(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=_behind_links(path).parent)
+        os.close(handle)
+        os.unlink(name)
+
+
+def make_file(path: Path, content: bytes, overwrite: bool) -> None:
+    """Make a file that is either complete or absent.
+
+    Parameters
+    ----------
+    path : Path
+        Of a link to a file, what it points to is replaced.
+    content : bytes
+    overwrite : bool
+        See `check_file_place`.
+
+    Raises
+    ------
+    StorageError
+        If the file exists, the disk is full, or writing is not permitted. Nothing is left behind.
+    """
+    check_file_place(path, overwrite)
+    place = _behind_links(path)
+    with _file_errors(path):
+        handle, name = tempfile.mkstemp(prefix=f".{place.name}.", dir=place.parent)
+        fresh = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.chmod(0o666 & ~_umask())  # mkstemp makes private files
+            fresh.replace(place)
+            _to_disk(place.parent)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+
+@contextmanager
+def _file_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        if isinstance(problem, StorageError):
+            raise
+        raise StorageError(
+            where=str(path), expected="to be able to write there", got=(problem.strerror or str(problem)).lower(),
+            remedy="choose another place",
+        ) from problem  # fmt: skip
 
 
 def _behind_links(folder: Path) -> Path:
