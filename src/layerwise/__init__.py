@@ -63,7 +63,7 @@ _HOME = {
     "LossCurveDisplay": "reports",
     "RidgeDisplay": "reports",
     "proofs": "proofs",
-    "load": "storage",
+    "load": "loading",
     "save": "storage",
     "LayerwiseError": "errors",
     "DivergenceError": "errors",
@@ -104,6 +104,7 @@ if TYPE_CHECKING:
         loss_gradient_at_preactivation,
         per_example_gradients,
     )
+    from .loading import load
     from .network import Layer, Network, Parameters, Trace
     from .ops import Expression, expression
     from .reports import DecisionBoundary, FilterDisplay, LossCurveDisplay, RidgeDisplay
@@ -112,7 +113,7 @@ if TYPE_CHECKING:
     from .rules.penalties import L1, L2, Penalty
     from .rules.schedules import Constant, Cosine, CosLog4, InverseTime, StepDecay
     from .rules.updates import SGD, Adagrad, Adam, AdamW, OwnUpdate, RMSProp
-    from .storage import load, save
+    from .storage import save
     from .training.fit import Model, fit
     from .training.history import History
     from .training.many import fit_many

@@ -143,8 +143,12 @@ def load(folder: str | Path) -> SavedModel:
         If the folder is missing, damaged, or of an unknown version.
     """
     folder = Path(folder)
+    return saved_model(folder, read_document(folder))
+
+
+def saved_model(folder: Path, document: dict[str, Any]) -> SavedModel:
+    """Read the rest of a model folder whose model.json is read already."""
     where = folder / DESCRIPTION
-    document = read_document(folder)
     if document.get("estimator") is not None:
         raise refusal(where, "a model made by layerwise train", "an estimator", "read it with lw.load")
     net = network_from_data(document["network"])
