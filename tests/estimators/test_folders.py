@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import pickle
 import warnings
+from importlib.resources import files
 
 import numpy as np
 import pandas as pd
@@ -68,7 +70,7 @@ KINDS = {
     "own activation": lambda **s: classifier(activation=lambda s, a: a * s.tanh(a), l1=1e-3, **s),
     "weighted": lambda **s: classifier(class_weight={"a": 2.0, "b": 1, "ccc": np.float32(0.5)}, **s),
     "types of numpy": lambda **s: classifier(
-        alpha=np.float32(0.01), batch_size=np.int64(20), **s | {"hidden_layer_sizes": np.array([3]), "tol": np.float64(0)}
+        alpha=np.float32(0.01), batch_size=np.int64(20), tol=np.float64(0), **s | {"hidden_layer_sizes": np.array([3])}
     ),
 }  # fmt: skip
 LOSSES = {
@@ -80,8 +82,16 @@ LOSSES = {
 }  # fmt: skip
 
 
+SCHEMA = json.loads((files("layerwise.storage") / "model.schema.json").read_text())
+
+
 def through(est, tmp_path):
+    """Save, see that the schema describes what was written, and load."""
     est.save(tmp_path / "m", overwrite=True)
+    if importlib.util.find_spec("jsonschema"):
+        from jsonschema import Draft202012Validator
+
+        Draft202012Validator(SCHEMA).validate(json.loads((tmp_path / "m" / "model.json").read_text()))
     return lw.load(tmp_path / "m")
 
 
@@ -291,7 +301,8 @@ LEFT_OUT = {
 def test_what_is_left_out_is_asked_for_before_training_goes_on(X, tmp_path, name, ensemble):
     y = CLASSES["words"](X)
     value, what = LEFT_OUT[name]
-    est = classifier(early_stopping=True, warm_start=True, n_ensemble=ensemble, **FAST | {name: value}).fit(X, y)
+    settings = {"early_stopping": True, "validation_split": "stratified", "warm_start": True, "n_ensemble": ensemble}
+    est = classifier(**settings, **{name: value}).fit(X, y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         est.save(tmp_path / "m")

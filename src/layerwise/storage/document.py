@@ -43,7 +43,7 @@ def write_document(
                 name, f"at most {MOST_HISTORY} bytes", len(content),
                 "keep its last epochs: est.history_ = lw.History(est.history_.metric, est.history_[-10_000:])",
             )  # fmt: skip
-    full = {
+    full: dict[str, Any] = dict.fromkeys(("format", "version")) | {  # first in the file
         **document,
         "format": FORMAT,
         "version": VERSION,
