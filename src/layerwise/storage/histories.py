@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
-import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
@@ -35,7 +36,7 @@ def read_history(folder: Path, name: str, metric: str, digest: str | None) -> Hi
         If it is no such file, or not the one that was saved.
     """
     content = read(folder, name, MOST_HISTORY, digest or "")
-    with refusing(folder / name, "a history"):
+    with refusing(folder / name, "a history"), _no_csv_errors():
         lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
         header = next(lines, [])
         if header != [column.replace("metric", metric) for column in COLUMNS]:
@@ -50,10 +51,17 @@ def _record(cells: list[str]) -> Record:
 
 def _value(name: str, cell: str) -> Any:
     if name in _WHOLE:
+        if not cell.isdecimal() or len(cell) > 18:
+            raise ValueError(f"{cell[:30]!r} as {name}")
         return int(cell)
     if name in _OPTIONAL and not cell:
         return None
-    value = float(cell)
-    if math.isinf(value) and name == "seconds":
-        raise ValueError(f"{cell} seconds")
-    return value
+    return float(cell)
+
+
+@contextmanager
+def _no_csv_errors() -> Iterator[None]:
+    try:
+        yield
+    except csv.Error as problem:  # an error of its own kind
+        raise ValueError(str(problem)) from problem
