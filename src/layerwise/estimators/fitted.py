@@ -30,6 +30,10 @@ CURVES: Final = ("loss_curve_", "validation_loss_curve_", "validation_scores_")
 NUMBERS: Final = ("loss_", "best_loss_", "best_validation_score_", "temperature_", "_rate_given")
 COUNTS: Final = ("n_iter_", "t_")
 UPDATES: Final[dict[str, type[Update]]] = {"ScikitAdam": ScikitAdam, "ScikitSGD": ScikitSGD}
+#: Entries of all curves of a folder, at most: as a list of floats each takes 32 bytes.
+MOST_OF_CURVES: Final = 1 << 24
+#: Arrays of the size of the parameters that a network leaves, at most: the memory of updates, and the best ones.
+ARRAYS: Final = 4
 MEMORY: Final = ("mean", "squares", "velocity")
 #: No count is larger: 2^63 rows have never been seen.
 MOST: Final = 1 << 63

@@ -16,8 +16,11 @@ from ..ops import Expression
 from ..storage.document import (
     DESCRIPTION,
     HISTORY,
+    MOST_EPOCHS,
+    MOST_HISTORY,
     PARAMETERS,
     dtype_of,
+    parameter_bytes,
     parameter_shapes,
     parameter_tensors,
     read_document,
@@ -25,14 +28,14 @@ from ..storage.document import (
     write_document,
 )
 from ..storage.histories import read_history
-from ..storage.reading import one_line, refusing
+from ..storage.reading import one_line, opened, refusing, size_of
 from ..storage.specification import network_from_data, network_to_data
 from ..storage.tensors import Array, TensorFile, tensor_file, tensors_to_bytes
 from ..storage.values import value_from_data, value_to_data
 from .autoencoder import Autoencoder
 from .classifier import MLPClassifier
 from .ensemble import SHARED, networks_of
-from .fitted import fitted_to_data, set_fitted
+from .fitted import ARRAYS, CURVES, MOST_OF_CURVES, fitted_to_data, set_fitted
 from .labels import labels_from_data, labels_to_data
 from .perceptron import Perceptron, network_of
 from .regressor import MLPRegressor
@@ -44,7 +47,7 @@ TRAINING: Final = "training.safetensors"
 #: Parameters that may be formulas.
 FORMULAS: Final = ("activation", "loss")
 #: The most networks of an ensemble.
-MOST_MEMBERS: Final = 10_000
+MOST_MEMBERS: Final = 1000
 
 
 # --- save -------------------------------------------------------------------------------------------------------------
@@ -62,6 +65,10 @@ def save_estimator(est: Perceptron, folder: Path, overwrite: bool) -> None:
     check_is_fitted(est)
     networks = networks_of(est)
     ensemble = networks != [est]
+    if len(networks) > MOST_MEMBERS:
+        raise StorageError(
+            where="members_", expected=f"at most {MOST_MEMBERS}", got=str(len(networks)), remedy="store fewer"
+        )
     specification = network_to_data(_bare(networks[0].network_))
     dtype = networks[0].theta_.vector.dtype
     contents: dict[str, bytes] = {}
@@ -82,6 +89,12 @@ def save_estimator(est: Perceptron, folder: Path, overwrite: bool) -> None:
             data["history"] = prefix + HISTORY
             contents[data["history"]] = one.history_.to_csv().encode()
         stored.append({**(_parameters_to_data(one) if ensemble else {}), "fitted": data})
+    curves = sum(array.size for name, array in training.items() if name.endswith(CURVES))
+    if curves > MOST_OF_CURVES:
+        raise StorageError(
+            where="loss_curve_", expected=f"at most {MOST_OF_CURVES} entries of all curves", got=str(curves),
+            remedy="drop early ones: del est.loss_curve_[:-10_000]",
+        )  # fmt: skip
     contents |= {PARAMETERS: tensors_to_bytes(parameters), TRAINING: tensors_to_bytes(training)}
     document = {
         "layerwise": __version__,
@@ -198,19 +211,37 @@ def load_estimator(folder: Path, document: Mapping[str, Any] | None = None) -> P
         made = _as_trained(est, net, dtype)
         prefixes = [_prefix(k, ensemble) for k in range(len(stored))]
         members = [_with_parameters(type(est), one) for one in stored] if ensemble else [est]
-        with tensor_file(folder, PARAMETERS, digests.get(PARAMETERS)) as tensors:
+        room = len(stored) * parameter_bytes(net, dtype)
+        with tensor_file(folder, PARAMETERS, digests.get(PARAMETERS), room) as tensors:
             wanted = parameter_shapes(net)
             tensors.check(dtype, {prefix + name: shape for prefix in prefixes for name, shape in wanted.items()})
             for one, prefix in zip(members, prefixes, strict=True):
                 one.theta_ = read_parameters(made, tensors, dtype, prefix)
-        with tensor_file(folder, TRAINING, digests.get(TRAINING)) as tensors:
+        _check_histories(folder, [part["fitted"].get("history") for part in stored])
+        with tensor_file(folder, TRAINING, digests.get(TRAINING), ARRAYS * room + 8 * MOST_OF_CURVES) as tensors:
             if strange := [name for name in tensors.entries if not name.startswith(tuple(prefixes))]:
                 raise ValueError(f"the array {strange[0]!r} of no network")
+            curves = sum(entry.size for name, entry in tensors.entries.items() if name.endswith(CURVES))
+            if curves > 8 * MOST_OF_CURVES:
+                raise ValueError(f"{curves} bytes of curves")
+            epochs = MOST_EPOCHS
             for one, prefix, part in zip(members, prefixes, stored, strict=True):
-                _set_trained(one, dict(part["fitted"]), tensors, prefix, folder, digests)
+                _set_trained(one, dict(part["fitted"]), tensors, prefix, folder, digests, epochs)
+                epochs -= len(one.__dict__.get("history_", ()))
         if ensemble:
             _gather(est, members, data)
         return est
+
+
+def _check_histories(folder: Path, names: list[Any]) -> None:
+    """Refuse histories that are too much for the memory, before one is read."""
+    total = 0
+    for name in names:
+        if name is not None:
+            with opened(folder, one_line(name)) as file:
+                total += size_of(file)
+    if total > MOST_HISTORY:
+        raise ValueError(f"{total} bytes of histories")
 
 
 def _kind(name: Any) -> type[Perceptron]:
@@ -271,13 +302,14 @@ def _as_trained(est: Perceptron, net: Network, dtype: str) -> Network:
 
 
 def _set_trained(
-    est: Perceptron, data: dict[str, Any], tensors: TensorFile, prefix: str, folder: Path, digests: Mapping[str, str]
+    est: Perceptron, data: dict[str, Any], tensors: TensorFile, prefix: str, folder: Path, digests: Mapping[str, str],
+    most: int,
 ) -> None:  # fmt: skip
     history = data.pop("history", None)
     if history is not None:
         if history != prefix + HISTORY:
             raise ValueError(f"a history in {one_line(history)}")
-        est.history_ = read_history(folder, history, est.theta_.network.output.metric, digests.get(history))
+        est.history_ = read_history(folder, history, est.theta_.network.output.metric, digests.get(history), most)
     elif "watch" in data or "state" in data:
         raise ValueError("no history")
     set_fitted(est, data, tensors, prefix, "metric" in est.__dict__.get("_left_out", {}))

@@ -15,7 +15,7 @@ from ..network import Network, Parameters
 from ..network.specification import Segment
 from ..ops.memory import aligned
 from .atomic import write_folder
-from .reading import MOST_BYTES, digests_of, one_line, parsed, read, refusal
+from .reading import MOST_BYTES, MOST_VALUES, digests_of, one_line, parsed, read, refusal, values_of
 from .tensors import Array, Shape, TensorFile, finite
 
 FORMAT: Final = "layerwise-model"
@@ -23,8 +23,9 @@ VERSION: Final = 2
 #: Version 1 has no estimators.
 VERSIONS: Final = (1, 2)
 DESCRIPTION, PARAMETERS, HISTORY = "model.json", "parameters.safetensors", "history.csv"
-#: Bytes of a history, at most; every epoch takes several times as much memory.
-MOST_HISTORY: Final = 32 << 20
+#: Bytes and epochs of all histories of a folder, at most; an epoch takes several times as much memory as disk.
+MOST_HISTORY: Final = 64 << 20
+MOST_EPOCHS: Final = 250_000
 
 
 def write_document(
@@ -37,12 +38,13 @@ def write_document(
     StorageError
         If the folder cannot be written, or could not be read again.
     """
-    for name, content in contents.items():
-        if name.endswith(".csv") and len(content) > MOST_HISTORY:
-            raise refusal(
-                name, f"at most {MOST_HISTORY} bytes", len(content),
-                "keep its last epochs: est.history_ = lw.History(est.history_.metric, est.history_[-10_000:])",
-            )  # fmt: skip
+    histories = [content for name, content in contents.items() if name.endswith(HISTORY)]
+    epochs = sum(content.count(b"\n") for content in histories)
+    if epochs > MOST_EPOCHS or sum(map(len, histories)) > MOST_HISTORY:
+        raise refusal(
+            HISTORY, f"at most {MOST_EPOCHS} epochs", epochs,
+            "keep the last epochs: est.history_ = lw.History(est.history_.metric, est.history_[-10_000:])",
+        )  # fmt: skip
     full: dict[str, Any] = dict.fromkeys(("format", "version")) | {  # first in the file
         **document,
         "format": FORMAT,
@@ -58,8 +60,12 @@ def write_document(
             where=DESCRIPTION, expected="a description of JSON", got=one_line(problem),
             remedy="give words, finite numbers, lists and mappings",
         ) from problem  # fmt: skip
-    if len(description) > MOST_BYTES:
-        raise refusal(DESCRIPTION, f"at most {MOST_BYTES} bytes", len(description), "shorten the names in it")
+    values = values_of(description)
+    if len(description) > MOST_BYTES or values > MOST_VALUES:
+        raise refusal(
+            DESCRIPTION, f"at most {MOST_BYTES} bytes and about {MOST_VALUES} values",
+            f"{len(description)} and {values}", "leave out words, names or settings",
+        )  # fmt: skip
 
     def fill(fresh: Path) -> None:
         for name, content in {**contents, DESCRIPTION: description}.items():
@@ -112,6 +118,11 @@ def parameter_tensors(theta: Parameters) -> dict[str, Array]:
 def parameter_shapes(net: Network) -> dict[str, Shape]:
     """Return the shape of every array of `parameter_tensors`."""
     return {tensor_name(s): s.shape for s in (*net.segments, *net.statistic_segments)}
+
+
+def parameter_bytes(net: Network, dtype: str) -> int:
+    """Return how much room the parameters and statistics of one network take."""
+    return (net.n_parameters + net.n_statistics) * np.dtype(dtype).itemsize
 
 
 def read_parameters(net: Network, tensors: TensorFile, dtype: str, prefix: str = "") -> Parameters:

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..training.history import COLUMNS, History, Record
-from .document import MOST_HISTORY
+from .document import MOST_EPOCHS, MOST_HISTORY
 from .reading import read, refusing
 
 _OPTIONAL: Final = {field.name for field in fields(Record) if "None" in str(field.type)}
 _WHOLE: Final = {field.name for field in fields(Record) if str(field.type) == "int"}
 
 
-def read_history(folder: Path, name: str, metric: str, digest: str | None) -> History:
+def read_history(folder: Path, name: str, metric: str, digest: str | None, most: int = MOST_EPOCHS) -> History:
     """Return the history that `History.to_csv` wrote, every number to the last bit.
 
     Parameters
@@ -29,6 +29,8 @@ def read_history(folder: Path, name: str, metric: str, digest: str | None) -> Hi
         What the metric columns hold.
     digest : str, optional
         The file's checksum.
+    most : int
+        Epochs, at most.
 
     Raises
     ------
@@ -37,6 +39,8 @@ def read_history(folder: Path, name: str, metric: str, digest: str | None) -> Hi
     """
     content = read(folder, name, MOST_HISTORY, digest or "")
     with refusing(folder / name, "a history"), _no_csv_errors():
+        if (epochs := content.count(b"\n")) > most + 1:
+            raise ValueError(f"{epochs} epochs where {most} may be")
         lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
         header = next(lines, [])
         if header != [column.replace("metric", metric) for column in COLUMNS]:

@@ -20,6 +20,7 @@ from .document import (
     PARAMETERS,
     dtype_of,
     foreign_files,
+    parameter_bytes,
     parameter_shapes,
     parameter_tensors,
     read_document,
@@ -154,7 +155,7 @@ def saved_model(folder: Path, document: dict[str, Any]) -> SavedModel:
     net = network_from_data(document["network"])
     preparation, target = _coding(net, document, str(where))
     dtype = dtype_of(document, where)
-    with tensor_file(folder, PARAMETERS, document["sha256"].get(PARAMETERS)) as tensors:
+    with tensor_file(folder, PARAMETERS, document["sha256"].get(PARAMETERS), parameter_bytes(net, dtype)) as tensors:
         tensors.check(dtype, parameter_shapes(net))
         theta = read_parameters(net, tensors, dtype)
     shown = {key: value for key, value in document.items() if key not in ("network", "preparation", "target")}

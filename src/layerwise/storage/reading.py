@@ -18,7 +18,7 @@ REMEDY: Final = "train the model anew or restore the folder"
 #: A description above this is refused unread; and so is one of more values, each of which takes far more memory than
 #: its two or three characters.
 MOST_BYTES: Final = 64 << 20
-MOST_VALUES: Final = 4_000_000
+MOST_VALUES: Final = 1_000_000
 #: What a message shows of a value, at most.
 SHOWN: Final = 300
 _CHUNK: Final = 1 << 20
@@ -137,6 +137,11 @@ def digests_of(document: dict[str, Any], where: Path) -> dict[str, str]:
     return given
 
 
+def values_of(content: bytes) -> int:
+    """Return how many values a JSON text has at most, by its punctuation alone."""
+    return content.count(b",") + content.count(b"[") + content.count(b"{")
+
+
 def parsed(content: bytes, where: object) -> Any:
     """Return the value of a JSON text: each key once, finite numbers, text that can be printed.
 
@@ -145,8 +150,8 @@ def parsed(content: bytes, where: object) -> Any:
     layerwise.errors.StorageError: model.json: expected JSON, got the key 'a' twice; train the model anew or ...
     """
     with refusing(where, "JSON"):
-        if content.count(b",") + content.count(b"[") + content.count(b"{") > MOST_VALUES:
-            raise ValueError(f"more than {MOST_VALUES} values")
+        if (values := values_of(content)) > MOST_VALUES:
+            raise ValueError(f"more than {MOST_VALUES} values, namely about {values}")
         text = content.decode("utf-8")
         value = json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_constant, parse_float=_finite)
         if _SURROGATE.search(text):

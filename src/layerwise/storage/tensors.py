@@ -99,9 +99,11 @@ class TensorFile:
 
 
 @contextmanager
-def tensor_file(folder: Path, name: str, digest: str | None) -> Iterator[TensorFile]:
-    """Open a file of arrays, once its checksum is found to be right."""
+def tensor_file(folder: Path, name: str, digest: str | None, most: int) -> Iterator[TensorFile]:
+    """Open a file of arrays, once its checksum is found to be right; `most` bytes of arrays are expected in it."""
     with opened(folder, name) as file:
+        if (size := size_of(file)) > most + MOST_HEADER:  # a hole of terabytes takes no disk, but time to read
+            raise refusal(folder / name, f"at most {most + MOST_HEADER} bytes", size)
         check_digest(file, digest, folder / name)
         yield TensorFile(file, folder / name)
 
