@@ -60,27 +60,29 @@ def refusing(where: object, expected: str) -> Iterator[None]:
 
 
 @contextmanager
-def opened(folder: Path, name: str, kind: str = "a model folder made by layerwise train") -> Iterator[BinaryIO]:
+def opened(folder: Path, name: str) -> Iterator[BinaryIO]:
     """Open a plain file that lies in the folder; links may not lead out of it, and nothing is waited for."""
     path = folder / name
     try:
-        real, home = path.resolve(strict=True), folder.resolve()
-        if not real.is_relative_to(home):
-            raise refusal(path, "a file of the folder", "a link that leads out of it")
-        handle = os.open(real, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
+        with os.fdopen(_handle(folder, path), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise refusal(path, "a file", "something else")
             yield file
     except StorageError:
         raise
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-    ) as problem:  # ValueError for a zero byte, RuntimeError for links in a circle
-        reason = getattr(problem, "strerror", None) or str(problem)
-        raise refusal(path, kind, reason.lower(), "check the path") from problem
+    except OSError as problem:
+        reason = (problem.strerror or str(problem)).lower()
+        raise refusal(path, "a model folder made by layerwise train", reason, "check the path") from problem
+
+
+def _handle(folder: Path, path: Path) -> int:
+    try:
+        real, home = path.resolve(strict=True), folder.resolve()
+    except (ValueError, RuntimeError) as problem:  # for a zero byte, and for links in a circle
+        raise OSError(str(problem)) from problem
+    if not real.is_relative_to(home):
+        raise refusal(path, "a file of the folder", "a link that leads out of it")
+    return os.open(real, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
 
 
 def size_of(file: BinaryIO) -> int:
@@ -101,9 +103,9 @@ def read(folder: Path, name: str, most: int = MOST_BYTES, digest: str | None = N
         Its SHA-256, in hexadecimal digits.
     """
     with opened(folder, name) as file:
-        if size_of(file) > most:
-            raise refusal(folder / name, f"at most {most} bytes", size_of(file))
-        content = file.read(most)
+        if (size := size_of(file)) > most:
+            raise refusal(folder / name, f"at most {most} bytes", size)
+        content = file.read(size)
     if digest is not None and hashlib.sha256(content).hexdigest() != digest:
         raise _changed(folder / name)
     return content
