@@ -6,6 +6,7 @@ one line, or a model that predicts.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
@@ -82,7 +83,7 @@ def change_json(value, chance):
                 other = other[step]
             inside[key] = json.loads(json.dumps(other))
         case _:
-            inside[key] = chance.choice(VALUES)
+            inside[key] = copy.deepcopy(chance.choice(VALUES))  # which a second change may reach into
 
 
 def change_bytes(content, chance):
