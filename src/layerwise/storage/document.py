@@ -39,7 +39,7 @@ def write_document(
         If the folder cannot be written, or could not be read again.
     """
     histories = [content for name, content in contents.items() if name.endswith(HISTORY)]
-    epochs = sum(content.count(b"\n") for content in histories)
+    epochs = sum(content.count(b"\n") - 1 for content in histories)
     if epochs > MOST_EPOCHS or sum(map(len, histories)) > MOST_HISTORY:
         raise refusal(
             HISTORY, f"at most {MOST_EPOCHS} epochs", epochs,
