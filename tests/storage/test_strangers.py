@@ -10,6 +10,7 @@ import struct
 import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import layerwise as lw
@@ -333,6 +334,10 @@ def test_no_folder_is_written_that_would_be_refused(make_model, tmp_path, monkey
     for description in ({"x": float("nan")}, {"x": {1, 2}}, {"x": b"bytes"}):
         with refuses("model.json", "a description of JSON"):
             lw.save(tmp_path / "m", model, description=description)
+    spoilt = make_model(lw.Network(2, [3], 2))
+    spoilt.parameters.W[1][0, 0] = np.nan
+    with refuses("finite parameters", "NaN or infinity", "a lower rate"):
+        lw.save(tmp_path / "m", spoilt)
     monkeypatch.setattr("layerwise.storage.document.MOST_EPOCHS", 0)
     with refuses("history.csv", "at most 0 epochs, got 1", "keep the last epochs"):
         lw.save(tmp_path / "m", make_model(lw.Network(2, [3], 2)))

@@ -107,8 +107,10 @@ def tensor_name(segment: Segment) -> str:
 
 
 def parameter_tensors(theta: Parameters) -> dict[str, Array]:
-    """Return every array of the parameters and statistics by its name."""
+    """Return every array of the parameters and statistics by its name; a StorageError if one is not finite."""
     net = theta.network
+    if not (np.isfinite(theta.vector).all() and np.isfinite(theta.statistics).all()):
+        raise refusal("parameters", "finite parameters", "NaN or infinity", "train with a lower rate")
     return {
         **{tensor_name(s): s.view(theta.vector) for s in net.segments},
         **{tensor_name(s): s.view(theta.statistics) for s in net.statistic_segments},
