@@ -72,7 +72,7 @@ _HOME = {
     "analysis": "analysis",
     "proofs": "proofs",
     "Checkpoint": "storage",
-    "load": "storage",
+    "load": "loading",
     "save": "storage",
     "export_onnx": "storage",
     "export_c": "storage",
@@ -115,6 +115,7 @@ if TYPE_CHECKING:
         loss_gradient_at_preactivation,
         per_example_gradients,
     )
+    from .loading import load
     from .network import Layer, Network, Parameters, Trace
     from .ops import Expression, expression
     from .reports import (
@@ -135,7 +136,7 @@ if TYPE_CHECKING:
     from .rules.penalties import L1, L2, Penalty
     from .rules.schedules import Constant, Cosine, CosLog4, InverseTime, StepDecay
     from .rules.updates import SGD, Adagrad, Adam, AdamW, OwnUpdate, RMSProp
-    from .storage import Checkpoint, export_c, export_onnx, load, save
+    from .storage import Checkpoint, export_c, export_onnx, save
     from .training.fit import Model, fit
     from .training.history import History
     from .training.many import fit_many

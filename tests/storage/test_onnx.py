@@ -34,6 +34,12 @@ OWN = lw.Activation.own(
     lambda s, a: s.where(a < 0, s.log1p(a * a), s.erf(a)) + s.expm1(-a * a) * s.cos(a) + s.min(s.sqrt(s.abs(a)), 2)
     + s.where(s.max(a, 0), s.tanh(a), -1) / (2 + s.exp(-s.abs(a))) + s.log(1 + s.abs(a))
 )  # fmt: skip
+
+
+def own_loss(s, f, y):
+    return s.log1p((f - y) ** 2)
+
+
 ACTIVATIONS = {**activations.TABLE, "own": OWN, "constant": lw.Activation.own(lambda s, a: 0.25)}
 OUTPUTS = {
     **outputs.TABLE, "smoothed softmax": lw.Softmax(0.1), "smoothed sigmoid": lw.Sigmoid(0.1),
@@ -210,8 +216,8 @@ def test_several_answers(tmp_path):
     "settings",
     [{}, {"loss": "poisson"}, {"loss": "absolute_error"}, {"loss": "huber"}, {"loss": "gaussian_nll"},
      {"loss": "quantile"}, {"loss": "quantile", "quantiles": [0.3]}, {"n_ensemble": 3, "loss": "quantile"},
-     {"n_ensemble": 2}, {"loss": lambda s, f, y: s.log1p((f - y) ** 2)}],
-    ids=str,
+     {"n_ensemble": 2}, {"loss": own_loss}],
+    ids=lambda settings: "own" if settings.get("loss") is own_loss else str(settings),
 )  # fmt: skip
 def test_regressors(settings, targets, tmp_path):
     X, y = load_diabetes(return_X_y=True)

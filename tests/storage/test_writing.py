@@ -44,8 +44,8 @@ def failing(monkeypatch, owner, name, error, at):
 
 
 @pytest.fixture
-def without_exchange(monkeypatch):
-    """As on a system that cannot let two folders change places in one step."""
+def no_exchange(monkeypatch):
+    """A system that cannot exchange two folders in one step."""
     monkeypatch.setattr(atomic, "_exchange", lambda first, second: False)
 
 
@@ -72,10 +72,9 @@ def test_a_failure_leaves_nothing(model, tmp_path, monkeypatch, refuses, tree, o
     assert tree(tmp_path) == before
 
 
-@pytest.mark.usefixtures("without_exchange")
 @pytest.mark.parametrize(("owner", "name", "error", "at", "pieces"), FAILURES)
 def test_a_failure_leaves_the_old_model(
-    model, other, tmp_path, monkeypatch, refuses, tree, owner, name, error, at, pieces
+    model, other, tmp_path, monkeypatch, no_exchange, refuses, tree, owner, name, error, at, pieces
 ):
     save(tmp_path / "m", model)
     before = tree(tmp_path)
@@ -117,10 +116,9 @@ def test_an_exchange_that_fails_is_an_error(tmp_path):
         atomic._exchange(tmp_path / "m", tmp_path / "none")
 
 
-@pytest.mark.usefixtures("without_exchange")
 @pytest.mark.parametrize("error", [OSError(errno.EXDEV, "Invalid cross-device link"), KeyboardInterrupt()])
 def test_the_old_model_comes_back_if_the_new_one_cannot_take_its_place(
-    model, other, tmp_path, monkeypatch, tree, error
+    model, other, tmp_path, monkeypatch, no_exchange, tree, error
 ):
     save(tmp_path / "m", model)
     before = tree(tmp_path)
@@ -132,8 +130,7 @@ def test_the_old_model_comes_back_if_the_new_one_cannot_take_its_place(
     assert tree(tmp_path) == before
 
 
-@pytest.mark.usefixtures("without_exchange")
-def test_the_old_model_is_hidden_rather_than_lost(model, other, tmp_path, monkeypatch, tree):
+def test_the_old_model_is_hidden_rather_than_lost(model, other, tmp_path, monkeypatch, no_exchange, tree):
     save(tmp_path / "m", model)
     before = tree(tmp_path / "m")
     usual, calls = Path.rename, []
@@ -327,3 +324,23 @@ def test_a_file_is_as_open_as_any_other_and_links_stay_links(tmp_path):
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "there" / "f").read_bytes() == b"x"
     assert (tmp_path / "link").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_everything_is_on_the_disk_before_it_is_seen(model, other, tmp_path, monkeypatch):
+    """Each file and the new folder before the renaming; after it every folder that has a new entry."""
+    synced, seen_at = [], []
+    usual, exchange = os.fsync, atomic._exchange
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: (synced.append(os.readlink(f"/proc/self/fd/{handle}")), usual(handle))
+    )
+    rename = Path.rename
+    monkeypatch.setattr(Path, "rename", lambda self, to: (seen_at.append(len(synced)), rename(self, to))[1])
+    monkeypatch.setattr(atomic, "_exchange", lambda *two: (seen_at.append(len(synced)), exchange(*two))[1])
+    save(tmp_path / "a" / "b" / "m", model)
+    save(tmp_path / "a" / "b" / "m", other, overwrite=True)
+    assert seen_at == [4, 4 + 3 + 4]
+    names = [Path(path).name for path in synced]
+    assert names[:3] == ["history.csv", "model.json", "parameters.safetensors"]
+    assert names[3].startswith(".m.")
+    assert sorted(names[4:7]) == sorted(["b", "a", tmp_path.name])
+    assert names[-1] == "b"

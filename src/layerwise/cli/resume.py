@@ -21,7 +21,7 @@ from ..data.bundled import BUNDLED
 from ..data.images import is_image_file
 from ..errors import DataError, SpecificationError, StorageError
 from ..storage import Checkpoint, load, unfinished
-from ..storage.model_folder import DESCRIPTION
+from ..storage.document import DESCRIPTION
 from ..training.batches import TrainingData
 from ..training.state import TrainingState
 from .experiment import Options

@@ -82,7 +82,7 @@ def write_folder(
     """
     check_place(folder, overwrite, foreign)
     place = _behind_links(folder)
-    with storage_errors(folder), _parents(place):
+    with storage_errors(folder), _parents(place) as new:
         fresh = _beside(place)
         try:
             fill(fresh)
@@ -95,7 +95,8 @@ def write_folder(
                     _replace(place, fresh)
             else:
                 fresh.rename(place)
-            _to_disk(place.parent)
+            for parent in {place.parent, *(made.parent for made in new)}:
+                _to_disk(parent)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
 
@@ -176,12 +177,12 @@ def _beside(folder: Path) -> Path:
 
 
 @contextmanager
-def _parents(folder: Path) -> Iterator[None]:
+def _parents(folder: Path) -> Iterator[list[Path]]:
     """Make the folders above one; in the end those that were made go again, unless something has come into them."""
     made = [parent for parent in folder.parents if not parent.exists()]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        yield
+        yield made
     finally:
         for parent in made:
             with suppress(OSError):  # it is not empty
