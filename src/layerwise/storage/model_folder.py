@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from collections.abc import Mapping
@@ -14,10 +15,11 @@ import numpy.typing as npt
 
 from ..data.preparation import Preparation
 from ..data.targets import TargetCoding
-from ..errors import DataError, StorageError
+from ..errors import DataError, InputError, StorageError
 from ..network import Network, Parameters
 from ..network.specification import Segment
 from ..training.fit import Model
+from ..training.history import History
 from .atomic import write_folder
 from .specification import network_from_data, network_to_data
 
@@ -174,6 +176,37 @@ def load(folder: str | Path) -> SavedModel:
     shown = {key: value for key, value in document.items() if key not in ("network", "preparation", "target")}
     theta = _parameters(net, content, str(document.get("dtype")), str(folder / PARAMETERS))
     return SavedModel(net, theta, preparation, target, shown)
+
+
+def load_history(folder: str | Path) -> History:
+    """Read what happened in each epoch of a model folder's training.
+
+    Parameters
+    ----------
+    folder : path
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    StorageError
+        If the folder is no model, or its history is missing or damaged.
+    """
+    path = Path(folder) / HISTORY
+    document = _document(Path(folder))
+    content = _read(path)
+    if hashlib.sha256(content).hexdigest() != document["sha256"].get(HISTORY):
+        raise StorageError(
+            where=str(path), expected="the file that was saved", got="another or damaged one", remedy=REMEDY
+        )
+    try:
+        return History.from_csv(content.decode())
+    except (InputError, UnicodeDecodeError, csv.Error) as problem:
+        raise StorageError(
+            where=str(path), expected="a history of training", got=str(problem), remedy=REMEDY
+        ) from problem
 
 
 def _tensor_name(segment: Segment) -> str:

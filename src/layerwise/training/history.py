@@ -11,7 +11,7 @@ from typing import Any, Final, final, overload
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import SpecificationError, closest
+from ..errors import InputError, SpecificationError, closest
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class Record:
 
 
 COLUMNS: Final = tuple(field.name for field in fields(Record))
+#: Columns whose cells may be empty.
+OPTIONAL: Final = ("exact_train_loss", "validation_loss", "validation_metric")
 
 
 @final
@@ -122,8 +124,58 @@ class History(Sequence[Record]):
             writer.writerow([_cell(getattr(record, name)) for name in COLUMNS])
         return text.getvalue()
 
+    @classmethod
+    def from_csv(cls, text: str) -> History:
+        """Read back what `to_csv` wrote.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        InputError
+            If it is something else.
+
+        Examples
+        --------
+        >>> history = History("r2", [Record(1, 10, 0.1, 0.7, 0.5, 0.0, 0.7, 1.0, None, 0.6, 0.8, 0.01)])
+        >>> History.from_csv(history.to_csv())[0] == history[0]
+        True
+        """
+        lines = list(csv.reader(io.StringIO(text)))
+        names = lines[0] if lines else []
+        for metric in ("accuracy", "r2"):
+            if names == [name.replace("metric", metric) for name in COLUMNS]:
+                break
+        else:
+            raise InputError(
+                where="history", expected="the columns of a history", got=repr(names)[:60], remedy="take another file"
+            )
+        records = []
+        for number, cells in enumerate(lines[1:], 1):
+            try:
+                read = [_value(name, cell) for name, cell in zip(COLUMNS, cells, strict=True)]
+            except ValueError as problem:
+                raise InputError(
+                    where=f"history, epoch {number}", expected=f"{len(COLUMNS)} numbers", got=repr(cells)[:60],
+                    remedy="take another file",
+                ) from problem  # fmt: skip
+            records.append(Record(*read))  # type: ignore[arg-type]  # the required ones are numbers, as is checked
+        return cls(metric, records)
+
     def __repr__(self) -> str:
         return f"History of {len(self)} epochs" + (f", last: {self._records[-1]}" if self._records else "")
+
+
+def _value(name: str, cell: str) -> float | None:
+    if not cell and name in OPTIONAL:
+        return None
+    return int(cell) if name in ("epoch", "steps") else float(cell)
 
 
 def _cell(value: float | None) -> str:
