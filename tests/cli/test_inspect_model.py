@@ -122,7 +122,7 @@ def test_trace_of_numbers_and_of_images_in_a_later_piece(run, without_pictures):
         (["m", "--data", "t.csv"], ["--data: expected --trace with it"]),
         (["m", "--trace", "one", "--data", "t.csv"], ["'--trace'", "integer"]),
         (["m", "--engine"], ["got both"]),
-        (["m", "--trace", "0", "--data", "iris"], ["no column 'a'"]),
+        (["m", "--trace", "0", "--data", "iris"], ["iris: expected the target 'y'"]),
         (["m", "--trace", "0", "--data", "bare.csv"], ["the target 'y'", "none of that name"]),
         (["m", "--trace", "0", "--data", "nowhere.csv"], ["nowhere.csv"]),
     ],
