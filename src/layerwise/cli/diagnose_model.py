@@ -31,6 +31,8 @@ from .sample import Sample, read_sample
 Array = npt.NDArray[Any]
 #: Epochs of the networks that are trained on other rows, at most.
 EPOCHS: Final = 100
+#: Those where the folder does not say how many, and at most for having fewer rows than the model had.
+ENOUGH: Final = 30
 #: Rows of which gradients are taken.
 TRACED: Final = 2000
 STYLES: Final = {"ok": "green", "look": "yellow", "problem": "bold red"}
@@ -130,16 +132,26 @@ def _suspects(used: UsedModel, sample: Sample, seed: int) -> Finding:
             "update": update_of(options), "penalty": penalty_of(options),
             "batch_size": batch_size_of(options, len(sample.X)),
         }  # fmt: skip
-    epochs = _whole(_part(used, "training").get("best_epoch")) or _whole(_part(used, "training").get("epochs")) or 30
     held_out = len(sample.X) >= 6 and not (net.normalises and settings.get("batch_size") == 1)
     if held_out:
-        f, _ = checks.held_out_predictions(net, sample.X, sample.y, epochs=min(epochs, EPOCHS), seed=seed, **settings)
+        epochs = _epochs(used, len(sample.X))
+        f, _ = checks.held_out_predictions(net, sample.X, sample.y, epochs=epochs, seed=seed, **settings)
     else:
         f = used.saved.predict_prepared(sample.X)
     coding = used.saved.target
     assert coding is not None
     y = sample.y if used.classes else coding.decode(sample.y)
     return checks.label_suspects(y, used.decoded(f), names=used.classes, rows=sample.rows, held_out=held_out)
+
+
+def _epochs(used: UsedModel, n: int) -> int:
+    """Return for how long networks are trained on other rows: as long as the model, longer where it had more rows."""
+    training, rows = _part(used, "training"), _part(used, "data").get("rows")
+    epochs = _whole(training.get("best_epoch")) or _whole(training.get("epochs")) or ENOUGH
+    trained_on = _whole(rows.get("train")) if isinstance(rows, dict) else None
+    if trained_on and trained_on > n:
+        epochs = max(epochs, min(ENOUGH, epochs * trained_on // n))
+    return min(epochs, EPOCHS)
 
 
 def _of_training(used: UsedModel, history: History, sample: Sample) -> list[Finding]:
@@ -230,7 +242,7 @@ def _show(console: Console, used: UsedModel, data: str, sample: Sample, findings
     if columns > MOST_COLUMNS:
         console.print(f"and {columns - MOST_COLUMNS} more columns that are not like those of training: see --json")
     for finding in findings:
-        if finding.figures.get("suspects"):
+        if finding.check == "suspect targets" and finding.figures["rows"]:
             console.print("\nsuspect targets; rows are counted from 0", highlight=False)
             console.print(_suspect_table(finding.figures["rows"]))
     counts = ", ".join(

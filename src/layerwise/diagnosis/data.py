@@ -18,6 +18,8 @@ SUSPECT: Final = 0.02
 #: A number is suspect where its residual is so many robust standard deviations from the median.
 FAR_OFF: Final = 6.0
 MOST: Final = 10
+#: With more suspects than this share of the rows, it is the predictions that are suspect; none are listed then.
+MANY: Final = 0.2
 #: The shift of a column's mean in standard deviations of training, and beyond chance by so many standard errors.
 SHIFT_LOOK: Final = 1.0
 SHIFT_PROBLEM: Final = 5.0
@@ -104,11 +106,14 @@ def label_suspects(
             for i in found[:most]
         ]
         what = f"a target more than {FAR_OFF:g} robust standard deviations from the prediction"
+    many = len(found) > MANY * len(y)
     by = "networks trained on other rows" if held_out else "the model itself, which may have been trained on them"
     return judged(
         "suspect targets", "look" if len(found) else "ok", f"{len(found)} of {len(y)} rows with {what}, by {by}",
-        {"suspects": len(found), "held_out": held_out, "rows": listed},
+        {"suspects": len(found), "held_out": held_out, "rows": [] if many else listed},
+        "Far too many to be mistakes in the data: the predictions themselves are wrong." if many else
         "This is a hint, no proof: such a row may be labelled wrongly, or just be an unusual one.",
+        "what the other checks say first" if many else
         "looking at these rows; correct what is wrong, and leave what is right",
     )  # fmt: skip
 

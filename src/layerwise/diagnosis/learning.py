@@ -14,6 +14,8 @@ Array = npt.NDArray[Any]
 #: The training loss as a share of the best constant answer's.
 LEARNT_LOOK: Final = 0.8
 LEARNT_PROBLEM: Final = 0.99
+#: From here on it is not that too little was learnt.
+WORSE: Final = 1.5
 #: The distance of validation and training loss, as a share of the constant answer's; with so many rows at least to be
 #: a problem.
 GAP_LOOK: Final = 0.3
@@ -48,13 +50,16 @@ def learnt_something(train_loss: float, reference: float) -> Finding:
     ('ok', 'problem')
     """
     ratio = train_loss / reference if reference > 0 else 0.0 if train_loss <= 0 else float("inf")
+    worse = ratio > WORSE
     return judged(
         "learnt something", above(ratio, LEARNT_LOOK, LEARNT_PROBLEM),
         f"training loss {train_loss:.4g}; the best constant answer has {reference:.4g}",
         {"train_loss": train_loss, "reference": reference, "ratio": ratio},
-        "The network does hardly better on its own training rows than an answer that ignores the inputs: it underfits, "
-        "or the columns say little about the target.",
-        "another --rate (ten times less, or more), more --epochs, wider --hidden, less --l2 and --dropout",
+        "The network is worse on its own training rows than an answer that ignores the inputs: training went astray."
+        if worse else "The network does hardly better on its own training rows than an answer that ignores the inputs: "
+        "it underfits, or the columns say little about the target.",
+        "a lower --rate (a tenth), --clip-norm 1" if worse else
+        "another --rate (ten times less, or more), more --epochs, wider --hidden, less --l2, --l1 and --dropout",
     )  # fmt: skip
 
 

@@ -158,7 +158,7 @@ def constant_units(net: Network, theta: Parameters, X: Any) -> Finding:
     return _shares(
         "constant units", net, constant, "constant", "there are no hidden layers",
         "These units give the same number for every row: whatever they learnt, it does not depend on the input.",
-        "less --l2 or --l1 (weights may have been shrunk to 0), fewer units (--hidden), or a lower --rate",
+        "a lower --rate, less --l2 or --l1 (weights may have been shrunk to 0), or fewer units in --hidden",
     )  # fmt: skip
 
 

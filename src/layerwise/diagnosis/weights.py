@@ -60,12 +60,13 @@ def weight_growth(net: Network, theta: Parameters, seed: int = 0) -> Finding:
         shrunk = shrunk or factor < 1 / GROWN_LOOK
         verdicts.append("ok" if change < GROWN_LOOK else "look" if change < GROWN_PROBLEM else "problem")
     seen = ", ".join(
-        f"layer {k}: {norm:.3g}" + (f" ({factor:.2f} of the initial)" if factor is not None else "")
+        f"layer {k}: {norm:.3g}" + (f" ({factor:.2g} of the initial)" if factor is not None else "")
         for k, norm, factor in zip(layers, norms, growth, strict=True)
     )
     return judged(
         "size of the weights", worst(verdicts), f"norm of W, {seen}", figures,
-        "Weights have shrunk to next to nothing: the penalty is stronger than the data." if shrunk else
+        "Weights have shrunk to next to nothing: the penalty is stronger than the gradient that reaches them."
+        if shrunk else
         "Weights have grown far beyond where they started: small changes of the input change the answer abruptly.",
         "less --l2 and --l1" if shrunk else "more --l2, a lower --rate, fewer --epochs (or --patience)",
     )  # fmt: skip
