@@ -145,9 +145,9 @@ def end_of_training(
     losses = train if watched is None else watched
     n = len(losses)
     last = max(1, int(np.ceil(LAST * n)))
-    before = float(np.nanmin(losses[:-last])) if n > last else float("inf")
-    improving = bool(stopped == "epochs" and n > last and np.nanmin(losses[-last:]) < before - BETTER * abs(before))
-    least = float(np.nanmin(train))
+    before, late = _least(losses[:-last]), _least(losses[-last:])
+    improving = bool(stopped == "epochs" and np.isfinite(before) and late < before - BETTER * abs(before))
+    least = _least(train)
     rise = float(train[-1] / least) if least > 0 else 1.0
     rises = not np.isfinite(train[-1]) or (rise > 2 and train[-1] > train[0])
     figures = {"epochs": n, "best_epoch": best_epoch, "stopped": stopped, "rise": rise, "improving": improving}
@@ -160,7 +160,7 @@ def end_of_training(
         )  # fmt: skip
     if improving:
         return judged(
-            check, "look", f"{seen}; still improving by {before - float(np.nanmin(losses[-last:])):.2g} in the last "
+            check, "look", f"{seen}; still improving by {before - late:.2g} in the last "
             f"{last}", figures,
             "Training ended while it still made progress.", f"--epochs {2 * n} or more",
         )  # fmt: skip
@@ -206,3 +206,8 @@ def step_size(rate: float, gradient_norm: float, norm: float) -> Finding:
         "other.",
         "a higher --rate" if short else "a lower --rate (a tenth)",
     )  # fmt: skip
+
+
+def _least(values: Array) -> float:
+    """Return the least of the finite numbers; infinity if there is none."""
+    return float(np.min(values, initial=np.inf, where=np.isfinite(values)))
