@@ -29,10 +29,9 @@ from .models import UsedModel
 from .sample import Sample, read_sample
 
 Array = npt.NDArray[Any]
-#: Epochs of the networks that are trained on other rows, at most.
+#: Epochs of the networks that are trained on other rows, at least and at most.
+FEWEST: Final = 20
 EPOCHS: Final = 100
-#: Those where the folder does not say how many, and at most for having fewer rows than the model had.
-ENOUGH: Final = 30
 #: Rows of which gradients are taken.
 TRACED: Final = 2000
 STYLES: Final = {"ok": "green", "look": "yellow", "problem": "bold red"}
@@ -134,7 +133,7 @@ def _suspects(used: UsedModel, sample: Sample, seed: int) -> Finding:
         }  # fmt: skip
     held_out = len(sample.X) >= 6 and not (net.normalises and settings.get("batch_size") == 1)
     if held_out:
-        epochs = _epochs(used, len(sample.X))
+        epochs = _epochs(used)
         f, _ = checks.held_out_predictions(net, sample.X, sample.y, epochs=epochs, seed=seed, **settings)
     else:
         f = used.saved.predict_prepared(sample.X)
@@ -144,14 +143,14 @@ def _suspects(used: UsedModel, sample: Sample, seed: int) -> Finding:
     return checks.label_suspects(y, used.decoded(f), names=used.classes, rows=sample.rows, held_out=held_out)
 
 
-def _epochs(used: UsedModel, n: int) -> int:
-    """Return for how long networks are trained on other rows: as long as the model, longer where it had more rows."""
-    training, rows = _part(used, "training"), _part(used, "data").get("rows")
-    epochs = _whole(training.get("best_epoch")) or _whole(training.get("epochs")) or ENOUGH
-    trained_on = _whole(rows.get("train")) if isinstance(rows, dict) else None
-    if trained_on and trained_on > n:
-        epochs = max(epochs, min(ENOUGH, epochs * trained_on // n))
-    return min(epochs, EPOCHS)
+def _epochs(used: UsedModel) -> int:
+    """Return for how long networks are trained on other rows: as long as the model, but not too few epochs.
+
+    The best epoch of a model can be an early one by the chance of few validation rows, or because it had more rows.
+    """
+    training = _part(used, "training")
+    epochs = _whole(training.get("best_epoch")) or _whole(training.get("epochs")) or FEWEST
+    return min(max(epochs, FEWEST), EPOCHS)
 
 
 def _of_training(used: UsedModel, history: History, sample: Sample) -> list[Finding]:

@@ -14,7 +14,7 @@ from .finding import Finding, Verdict, above, judged, worst
 
 Array = npt.NDArray[Any]
 #: A given class is suspect below this probability.
-SUSPECT: Final = 0.02
+SUSPECT: Final = 0.05
 #: A number is suspect where its residual is so many robust standard deviations from the median.
 FAR_OFF: Final = 6.0
 MOST: Final = 10
