@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import layerwise as lw
+from layerwise.cli import main
 from layerwise.storage import load_history
 
 
-@pytest.fixture
-def model(run, table, without_pictures):
-    """A model of classes in the folder m, of a table with numbers and words."""
-    table()
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a model of classes, m, of a table with numbers and words."""
+    folder = tmp_path_factory.mktemp("trained")
+    lines = [f"{k},{k * 7 % 5}.5,{'red' if k % 3 else 'blue'},{'yes' if k < 20 else 'no'}" for k in range(40)]
+    (folder / "t.csv").write_text("\n".join(["a,b,colour,y", *lines]) + "\n", encoding="utf-8")
     settings = ["--hidden", "5,3", "--epochs", "4", "--activation", "tanh", "--batch-norm", "--dropout", "0.1"]
-    assert run("train", "t.csv", *settings, "-q", "--out", "m").code == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "matplotlib", None)  # no pictures
+        assert main(["train", str(folder / "t.csv"), *settings, "-q", "--out", str(folder / "m")]) == 0
+    return folder
+
+
+@pytest.fixture
+def model(trained, workplace, capsys):
+    """The same in the current folder."""
+    shutil.copytree(trained, workplace, dirs_exist_ok=True)
+    capsys.readouterr()
 
 
 @pytest.mark.usefixtures("model")
@@ -61,7 +76,7 @@ def test_it_is_shown(run):
 
 
 @pytest.mark.usefixtures("model")
-def test_trace_is_that_of_the_row(run, table):
+def test_trace_is_that_of_the_row(run):
     answer = run("inspect", "m", "--trace", "7", "--data", "t.csv", "--json")
     assert (answer.code, answer.err) == (0, "")
     found = json.loads(answer.out)

@@ -138,6 +138,8 @@ def test_calibration_is_judged_beyond_chance(rng):
     found = diagnosis.calibration(count, sure, sure - 0.3)
     assert (found.verdict, found.meaning) == ("problem", "The model is surer than it is right.")
     assert found.figures["error"] == pytest.approx(0.3)
+    modest = diagnosis.calibration(count, sure - 0.5, sure)
+    assert (modest.verdict, "more often right" in modest.meaning) == ("look", True)
     few = diagnosis.calibration([2, 2, 2], sure, sure - 0.1)
     assert few.verdict == "ok"  # six rows cannot tell
 
@@ -162,6 +164,7 @@ def test_underfitting():
     assert diagnosis.learnt_something(0.9 * reference, reference).verdict == "look"
     assert diagnosis.learnt_something(reference, reference).verdict == "problem"
     assert "astray" in diagnosis.learnt_something(5.0, reference).meaning
+    assert diagnosis.learnt_something(0.1, 0.0).verdict == "ok"  # all targets are the same
     assert diagnosis.learnt_something(float("nan"), reference).verdict == "problem"
 
 

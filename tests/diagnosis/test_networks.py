@@ -146,6 +146,7 @@ def test_initial_loss_against_what_knows_nothing(X, net, y, reference):
     if reference is not None:
         assert found.figures["reference"] == pytest.approx(reference, rel=1e-6)
     assert diagnosis.initial_loss(net, 300 * X, y).verdict == "problem"
+    assert diagnosis.initial_loss(net, 300 * X[:5], y[:5]).verdict == "ok"  # too few rows to judge
 
 
 def test_initial_loss_leaves_dropout_out_and_takes_batch_moments(X, y):

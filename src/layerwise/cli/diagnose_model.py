@@ -58,6 +58,8 @@ def diagnose_model(folder: Path, data: str, most: int, seed: int, as_json: bool,
         sample = read_sample(used, data, most, seed)
         for _, found in _checks(used, history, sample, seed):
             findings += found
+    if used.unknown and not quiet:
+        console.print(f"not used: {', '.join(used.unknown)} (the model was not trained on it)", markup=False)
     if as_json:
         typer.echo(json_line(_summary(used, data, sample, findings)))
     else:
@@ -157,17 +159,16 @@ def _of_training(used: UsedModel, history: History, sample: Sample) -> list[Find
     """Judge how training went, by what the folder says and by the loss on the data."""
     net, theta = used.saved.network, used.saved.parameters
     training, results, rows = _part(used, "training"), _part(used, "results"), _part(used, "data").get("rows")
-    reference = checks.constant_loss(net, sample.y)
+    constant = checks.constant_loss(net, sample.y)
+    reference = constant if constant > 0 else checks.uninformed_loss(net, sample.y)
+    loss = evaluate(net, theta, Source(sample.X, check_targets(sample.y, net, len(sample.X)), None)).loss
+    found = [checks.learnt_something(loss, constant)]
     losses = {part: _loss(numbers) for part, numbers in results.items()}
-    found = []
-    train = losses.get("train")
+    train, validation = losses.get("train"), losses.get("validation")
     if train is not None:
-        found.append(checks.learnt_something(train, reference))
-        validation = losses.get("validation")
         count = _whole(rows.get("validation")) if isinstance(rows, dict) else None
         if validation is not None and count:
             found.append(checks.generalisation(train, validation, reference, count))
-        loss = evaluate(net, theta, Source(sample.X, check_targets(sample.y, net, len(sample.X)), None)).loss
         on_data = checks.generalisation(train, loss, reference, len(sample.X), "DATA")
         found.append(replace(on_data, seen=f"{on_data.seen}; rows of training may be among them"))
     if len(history):

@@ -106,7 +106,7 @@ def label_suspects(
             for i in found[:most]
         ]
         what = f"a target more than {FAR_OFF:g} robust standard deviations from the prediction"
-    many = len(found) > MANY * len(y)
+    many = len(found) > max(most, MANY * len(y))
     by = "networks trained on other rows" if held_out else "the model itself, which may have been trained on them"
     return judged(
         "suspect targets", "look" if len(found) else "ok", f"{len(found)} of {len(y)} rows with {what}, by {by}",

@@ -11,7 +11,7 @@ from ..errors import InputError
 from .finding import Finding, above, judged
 
 Array = npt.NDArray[Any]
-#: The training loss as a share of the best constant answer's.
+#: The loss as a share of the best constant answer's.
 LEARNT_LOOK: Final = 0.8
 LEARNT_PROBLEM: Final = 0.99
 #: From here on it is not that too little was learnt.
@@ -30,35 +30,40 @@ STEP_LOOK: Final = 0.03
 STEP_PROBLEM: Final = 0.3
 
 
-def learnt_something(train_loss: float, reference: float) -> Finding:
-    """Compare the training loss with that of the best constant answer: close to it is underfitting.
+def learnt_something(loss: float, reference: float) -> Finding:
+    """Compare the loss with that of the best constant answer on the same rows: close to it is underfitting.
 
     Parameters
     ----------
-    train_loss : float
+    loss : float
     reference : float
-        See `constant_loss`.
+        See `constant_loss`; 0 or less where all targets are the same, and nothing can be said.
 
     Returns
     -------
     Finding
-        figures: "train_loss", "reference" and "ratio".
+        figures: "loss", "reference" and "ratio".
 
     Examples
     --------
     >>> learnt_something(0.1, 0.69).verdict, learnt_something(0.69, 0.69).verdict
     ('ok', 'problem')
     """
-    ratio = train_loss / reference if reference > 0 else 0.0 if train_loss <= 0 else float("inf")
+    check = "better than a constant answer"
+    if reference <= 0:
+        figures = {"loss": loss, "reference": reference, "ratio": None}
+        return judged(check, "ok", "all rows have the same target: nothing to compare with", figures)
+    ratio = loss / reference
     worse = ratio > WORSE
     return judged(
-        "learnt something", above(ratio, LEARNT_LOOK, LEARNT_PROBLEM),
-        f"training loss {train_loss:.4g}; the best constant answer has {reference:.4g}",
-        {"train_loss": train_loss, "reference": reference, "ratio": ratio},
-        "The network is worse on its own training rows than an answer that ignores the inputs: training went astray."
-        if worse else "The network does hardly better on its own training rows than an answer that ignores the inputs: "
-        "it underfits, or the columns say little about the target.",
-        "a lower --rate (a tenth), --clip-norm 1" if worse else
+        check, above(ratio, LEARNT_LOOK, LEARNT_PROBLEM),
+        f"loss {loss:.4g}; that of the best constant answer is {reference:.4g}",
+        {"loss": loss, "reference": reference, "ratio": ratio},
+        "The network is worse on these rows than an answer that ignores the inputs: training went astray, or the rows "
+        "are of another kind than those of training."
+        if worse else "The network does hardly better on these rows than an answer that ignores the inputs: it "
+        "underfits, or the columns say little about the target.",
+        "a lower --rate (a tenth), --clip-norm 1; training anew with such rows" if worse else
         "another --rate (ten times less, or more), more --epochs, wider --hidden, less --l2, --l1 and --dropout",
     )  # fmt: skip
 

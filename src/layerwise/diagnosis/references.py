@@ -1,8 +1,7 @@
-"""What a loss is compared with: that of an answer which knows nothing, and that of the best constant answer."""
+"""What a loss is compared with: that of a network which knows nothing, and that of the best constant answer."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,9 @@ Array = npt.NDArray[Any]
 
 
 def uninformed_loss(net: Network, y: Any) -> float:
-    """Return the loss of a network that has learnt nothing: log C for classes, log 2 a label, else `constant_loss`.
+    """Return the mean loss at a^(L+1) = 0, where a network that has learnt nothing is: log C for classes.
 
-    For standardised numbers and squared error that is half the variance, 1/2.
+    For squared error it is half the mean square, which for standardised targets is half the variance, 1/2.
 
     Parameters
     ----------
@@ -39,14 +38,9 @@ def uninformed_loss(net: Network, y: Any) -> float:
     >>> round(uninformed_loss(Network(2, [3], 10), [0, 9]), 3)
     2.303
     """
-    target = net.output.target
-    if target == "classes":
-        return math.log(net.outputs)
-    if target == "several classes":
-        return float(sum(map(math.log, net.output.groups)))
-    if target == "labels":
-        return net.targets * math.log(2)
-    return constant_loss(net, y)
+    y = check_targets(y, net, len(y))
+    y = y if net.output.target == "classes" else np.asarray(y, np.float64)
+    return float(net.output.losses(NumpyOps(np.float64), np.zeros((len(y), net.outputs)), y).mean())
 
 
 def constant_loss(net: Network, y: Any) -> float:
