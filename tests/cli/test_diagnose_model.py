@@ -65,8 +65,8 @@ def test_what_is_printed(run):
     for check in (
         "columns", "class balance", "suspect targets", "initial loss", "gradients before training",
         "learning ten rows by heart", "better than a constant answer", "training against validation",
-        "training against DATA", "end of training", "dead units", "saturated units", "constant units", "gradients after training",
-        "size of the weights", "share of the largest input", "calibration",
+        "training against DATA", "end of training", "dead units", "saturated units", "constant units",
+        "gradients after training", "size of the weights", "share of the largest input", "calibration",
     ):  # fmt: skip
         assert any(line.startswith(("ok ", "look ")) and f" {check}: " in line for line in lines), check
 
