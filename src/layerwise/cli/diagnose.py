@@ -69,7 +69,7 @@ def diagnose(
             "rule's gradient by finite differences.")
     ],
     data: Annotated[
-        str | None, typer.Argument(metavar="[DATA]", help="As for train, with the target.", show_default=False)
+        str | None, typer.Argument(metavar="DATA", help="As for train, with the target.", show_default=False)
     ] = None,
     rows: Annotated[
         int, typer.Option(min=10, max=1_000_000, help="Rows that are looked at, chosen by --seed if DATA has more.")

@@ -225,7 +225,9 @@ def _summary(used: UsedModel, data: str, sample: Sample, findings: list[Finding]
 
 def _show(console: Console, used: UsedModel, data: str, sample: Sample, findings: list[Finding]) -> None:
     some = "" if len(sample.X) == sample.total else f", {len(sample.X):,} of them looked at"
-    console.print(f"{used.folder} on {data}: {sample.total:,} rows{some}", markup=False, highlight=False)
+    console.print(
+        f"{used.folder} on {data}: {sample.total:,} rows{some}", markup=False, highlight=False, soft_wrap=True
+    )
     table = Table(box=None, show_header=False, padding=(0, 1, 0, 0))
     table.add_column(no_wrap=True, min_width=max(map(len, STYLES)))
     table.add_column(overflow="fold")

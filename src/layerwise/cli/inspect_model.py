@@ -17,11 +17,12 @@ from ..network import Network, Parameters
 from ..storage import SavedModel
 from .models import UsedModel
 
-#: Columns, categories and options that are printed; --json has all.
+#: Columns, categories and classes that are printed; --json has all.
 MOST_COLUMNS: Final = 30
 MOST_WORDS: Final = 8
+MOST_CLASSES: Final = 12
 NAMES: Final = {"r2": "R2"}
-#: What went into the options of training by itself, and how it is printed.
+#: Options that were not given; they are not printed.
 UNSET: Final = (None, "", False)
 
 
@@ -84,8 +85,9 @@ def show_model(console: Console, facts: dict[str, Any]) -> None:
     """Print the facts for a reader."""
     target, data, training = facts["target"], facts["data"], facts["training"]
     if target["kind"] == "classes":
-        classes = _some(target["classes"])
-        kind = f"{len(target['classes'])} classes: {classes}"
+        classes = target["classes"]
+        kind = f"{len(classes)} classes: {', '.join(map(str, classes[:MOST_CLASSES]))}"
+        kind += ", ..." * (len(classes) > MOST_CLASSES)
     else:
         kind = f"a number, mean {target['mean']:.4g}, standard deviation {target['scale']:.4g} in training"
     _line(console, "model", facts["model"])
