@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
@@ -32,7 +33,7 @@ Array = npt.NDArray[Any]
 #: Epochs of the networks that are trained on other rows, at least and at most.
 FEWEST: Final = 20
 EPOCHS: Final = 100
-#: Rows of which gradients are taken.
+#: Rows of which gradients are taken, evenly spread.
 TRACED: Final = 2000
 STYLES: Final = {"ok": "green", "look": "yellow", "problem": "bold red"}
 #: Columns that are named one by one where they are not like those of training.
@@ -44,20 +45,15 @@ def diagnose_model(folder: Path, data: str, most: int, seed: int, as_json: bool,
     used = UsedModel.at(folder)
     history = load_history(folder)
     console = Console(stderr=True)
-    show_progress = console.is_terminal and not quiet
     if _options(used) is None and not quiet:
         console.print("the folder does not say how the model was trained: networks are trained by default settings")
     findings: list[Finding] = []
-    if show_progress:
-        with console.status("reading the data") as status:
-            sample = read_sample(used, data, most, seed)
-            for name, found in _checks(used, history, sample, seed):
-                findings += found
-                status.update(f"{name} done")
-    else:
+    with console.status("reading the data") if console.is_terminal and not quiet else nullcontext() as status:
         sample = read_sample(used, data, most, seed)
-        for _, found in _checks(used, history, sample, seed):
+        for name, found in _checks(used, history, sample, seed):
             findings += found
+            if status is not None:
+                status.update(f"{name} looked at")
     if used.unknown and not quiet:
         console.print(f"not used: {', '.join(used.unknown)} (the model was not trained on it)", markup=False)
     if as_json:
@@ -73,11 +69,12 @@ def _checks(used: UsedModel, history: History, sample: Sample, seed: int) -> Ite
     yield "the data", _of_data(used, sample)
     yield "suspect targets", [_suspects(used, sample, seed)]
     net, theta, X, y = used.saved.network, used.saved.parameters, sample.X, sample.y
+    every = slice(None, None, -(-len(X) // TRACED))
     yield (
         "the start of training",
         [
             checks.initial_loss(net, X, y, seed=seed),
-            checks.gradient_flow(net, net.initialize(seed), X[:TRACED], y[:TRACED], "gradients before training"),
+            checks.gradient_flow(net, net.initialize(seed), X[every], y[every], "gradients before training"),
             checks.few_rows(net, X, y, seed=seed),
         ],
     )
@@ -88,7 +85,7 @@ def _checks(used: UsedModel, history: History, sample: Sample, seed: int) -> Ite
             checks.dead_units(net, theta, X),
             checks.saturated_units(net, theta, X),
             checks.constant_units(net, theta, X),
-            checks.gradient_flow(net, theta, X[:TRACED], y[:TRACED], "gradients after training"),
+            checks.gradient_flow(net, theta, X[every], y[every], "gradients after training"),
             checks.weight_growth(net, theta, _seed_of(used)),
             checks.dominant_input(
                 net, theta, X, used.saved.preparation.feature_names if used.saved.preparation else ()

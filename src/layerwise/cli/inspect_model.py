@@ -12,7 +12,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..data.preparation import Preparation
-from ..data.targets import TargetCoding
 from ..network import Network, Parameters
 from ..storage import SavedModel
 from .models import UsedModel
@@ -39,7 +38,7 @@ def model_facts(used: UsedModel) -> dict[str, Any]:
     return {
         "model": str(used.folder),
         "data": described["data"],
-        "target": _target_facts(saved.target),
+        "target": saved.target.to_data(),
         "columns": _column_facts(saved.preparation),
         "network": network_facts(saved.network, saved.parameters),
         "training": {**described["training"], "options": described["options"]},
@@ -116,10 +115,6 @@ def _mapping(saved: SavedModel, name: str) -> dict[str, Any]:
     """Return an object of model.json; empty where it is missing or something else."""
     found = saved.description.get(name)
     return found if isinstance(found, dict) else {}
-
-
-def _target_facts(target: TargetCoding) -> dict[str, Any]:
-    return target.to_data()
 
 
 def _column_facts(preparation: Preparation) -> dict[str, Any]:

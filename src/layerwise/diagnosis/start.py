@@ -41,7 +41,7 @@ def initial_loss(net: Network, X: Any, y: Any, seeds: int = SEEDS, seed: int = 0
     ----------
     net : Network
     X : array (n, inputs)
-        The first 2000 rows are used.
+        At most 2000 rows are used, evenly spread.
     y : array (n,) of class codes, or (n, targets)
     seeds : int
         So many networks, initialised by seed, seed + 1, ...
@@ -64,7 +64,9 @@ def initial_loss(net: Network, X: Any, y: Any, seeds: int = SEEDS, seed: int = 0
     >>> initial_loss(Network(4, [8], 3), X, y).verdict, initial_loss(Network(4, [8], 3), 1000 * X, y).verdict
     ('ok', 'problem')
     """
-    X, y = check_inputs(X, net)[:ROWS], check_targets(y, net, len(y))[:ROWS]
+    X, y = check_inputs(X, net), check_targets(y, net, len(y))
+    every = slice(None, None, -(-len(X) // ROWS))
+    X, y = X[every], y[every]
     plain = without_dropout(net)
     mode: Any = "train" if net.normalises and len(X) > 1 else "predict"  # a fresh network has no statistics yet
     with np.errstate(all="ignore"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -182,7 +182,7 @@ def slopes(net: Network, values: Values, k: int) -> Array:
     return np.broadcast_to(NumpyOps(a.dtype).map(layer.activation.derivative, a, values.h[k]), a.shape)
 
 
-def _pieces(net: Network, theta: Parameters, X: Any) -> Any:
+def _pieces(net: Network, theta: Parameters, X: Any) -> Iterator[Values]:
     """Yield the values of the forward pass, piece by piece."""
     check_parameters(theta, net)
     X = check_inputs(X, net)
@@ -193,8 +193,7 @@ def _pieces(net: Network, theta: Parameters, X: Any) -> Any:
 
 
 def _shares(
-    check: str, net: Network, units: dict[int, Array], word: str, none: str, meaning: str, remedy: str,
-    judge: Callable[[float, float, float], Any] = above,
+    check: str, net: Network, units: dict[int, Array], word: str, none: str, meaning: str, remedy: str
 ) -> Finding:  # fmt: skip
     """Judge a check by the layer with the largest share of such units."""
     counts = [int(found.sum()) for found in units.values()]
@@ -202,4 +201,4 @@ def _shares(
     share = max((count / size for count, size in zip(counts, sizes, strict=True)), default=0.0)
     parts = [f"layer {k}: {count} of {size}" for k, count, size in zip(units, counts, sizes, strict=True)]
     figures = {"layers": list(units), word: counts, "units": sizes, "largest_share": share}
-    return judged(check, judge(share, LOOK, PROBLEM), ", ".join(parts) or none, figures, meaning, remedy)
+    return judged(check, above(share, LOOK, PROBLEM), ", ".join(parts) or none, figures, meaning, remedy)
