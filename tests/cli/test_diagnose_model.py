@@ -117,6 +117,15 @@ def test_rows_and_seed_are_options(run):
 
 
 @pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("options", ["x", [1], {"group": ["a"], "time": 3}])
+def test_options_that_cannot_be_do_not_matter_to_who_predicts(run, options):
+    path = Path("m/model.json")
+    document = json.loads(path.read_text(encoding="utf-8")) | {"options": options}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    assert run("predict", "m", "t.csv", "-q").code == 0
+
+
+@pytest.mark.usefixtures("model")
 def test_a_folder_that_says_less_is_diagnosed_too(run):
     path = Path("m/model.json")
     document = json.loads(path.read_text(encoding="utf-8"))

@@ -147,7 +147,7 @@ def _epochs(used: UsedModel) -> int:
 
     The best epoch of a model can be an early one by the chance of few validation rows, or because it had more rows.
     """
-    training = _part(used, "training")
+    training = used.described_by("training")
     epochs = _whole(training.get("best_epoch")) or _whole(training.get("epochs")) or FEWEST
     return min(max(epochs, FEWEST), EPOCHS)
 
@@ -155,7 +155,11 @@ def _epochs(used: UsedModel) -> int:
 def _of_training(used: UsedModel, history: History, sample: Sample) -> list[Finding]:
     """Judge how training went, by what the folder says and by the loss on the data."""
     net, theta = used.saved.network, used.saved.parameters
-    training, results, rows = _part(used, "training"), _part(used, "results"), _part(used, "data").get("rows")
+    training, results, rows = (
+        used.described_by("training"),
+        used.described_by("results"),
+        used.described_by("data").get("rows"),
+    )
     constant = checks.constant_loss(net, sample.y)
     reference = constant if constant > 0 else checks.uninformed_loss(net, sample.y)
     loss = evaluate(net, theta, Source(sample.X, check_targets(sample.y, net, len(sample.X)), None)).loss
@@ -181,15 +185,10 @@ def _of_training(used: UsedModel, history: History, sample: Sample) -> list[Find
     return found
 
 
-def _part(used: UsedModel, name: str) -> dict[str, Any]:
-    found = used.saved.description.get(name)
-    return found if isinstance(found, dict) else {}
-
-
 def _options(used: UsedModel) -> Options | None:
     """Return the options of training; None where the folder does not say them, or says what cannot be."""
     try:
-        options = Options(**_part(used, "options"))
+        options = Options(**used.described_by("options"))
         check_options(options)
     except (TypeError, AttributeError, LayerwiseError):
         return None

@@ -13,7 +13,6 @@ from rich.table import Table
 
 from ..data.preparation import Preparation
 from ..network import Network, Parameters
-from ..storage import SavedModel
 from .models import UsedModel
 
 #: Columns, categories and classes that are printed; --json has all.
@@ -33,7 +32,7 @@ def model_facts(used: UsedModel) -> dict[str, Any]:
     saved = used.saved
     assert saved.preparation is not None
     assert saved.target is not None
-    described = {name: _mapping(saved, name) for name in ("data", "options", "training", "results")}
+    described = {name: used.described_by(name) for name in ("data", "options", "training", "results")}
     command = saved.description.get("command")
     return {
         "model": str(used.folder),
@@ -109,12 +108,6 @@ def show_model(console: Console, facts: dict[str, Any]) -> None:
     _line(console, "written", f"{versions['written'] or 'not recorded'} by Layerwise {versions['layerwise']}, Python "
           f"{versions['python']}; format {versions['format']}")  # fmt: skip
     _line(console, "command", facts["command"] or "not recorded")
-
-
-def _mapping(saved: SavedModel, name: str) -> dict[str, Any]:
-    """Return an object of model.json; empty where it is missing or something else."""
-    found = saved.description.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def _column_facts(preparation: Preparation) -> dict[str, Any]:

@@ -91,6 +91,11 @@ class UsedModel:
         assert self.saved.target is not None
         return self.saved.target.classes
 
+    def described_by(self, name: str) -> dict[str, Any]:
+        """Return an object of model.json, such as "options"; empty where it is missing or something else."""
+        found = self.saved.description.get(name)
+        return found if isinstance(found, dict) else {}
+
     @property
     def target_name(self) -> str:
         """The column that it predicts."""
@@ -163,8 +168,9 @@ class UsedModel:
                 remedy=closest(absent[0], frame.columns),
             )  # fmt: skip
         used = {c.name for c in preparation.numbers} | {c.name for c in preparation.words}
-        options = self.saved.description.get("options") or {}
-        known = {self.target_name, options.get("group"), options.get("time"), *keep, *used, *preparation.left_out}
+        options = self.described_by("options")
+        split_by = [name for name in (options.get("group"), options.get("time")) if isinstance(name, str)]
+        known = {self.target_name, *split_by, *keep, *used, *preparation.left_out}
         self.unknown.update(dict.fromkeys(name for name in frame.columns if name not in known))
         target = frame[self.target_name] if self.target_name in frame.columns else None
         features = frame.select([name for name in frame.columns if name in used])
