@@ -16,9 +16,8 @@ PACKAGE = Path(layerwise.__file__).parent
 #: The house from the roof down; parts on one floor do not import each other.
 HOUSE = [
     {"__main__"}, {"cli"}, {"notes", "pages"}, {"loading"}, {"estimators"}, {"tabular"},
-    {"reports", "proofs", "analysis"},
-    {"storage"}, {"training"}, {"gradients"}, {"network"}, {"engines"}, {"program"}, {"rules"}, {"ops"}, {"data"},
-    {"errors"},
+    {"reports", "proofs", "analysis", "diagnosis"}, {"storage"}, {"training"}, {"gradients"}, {"network"}, {"engines"},
+    {"program"}, {"rules"}, {"ops"}, {"data"}, {"errors"},
 ]  # fmt: skip
 FLOOR = {part: floor for floor, parts in enumerate(HOUSE) for part in parts}
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

@@ -79,7 +79,7 @@ def test_two_ways_to_split(refused):
     ("given", "pieces"),
     [
         (["train"], ["DATA", "see layerwise train --help"]),
-        (["diagnose"], ["WHAT", "see layerwise diagnose --help"]),
+        (["diagnose"], ["MODEL", "see layerwise diagnose --help"]),
         (["iris"], ["No such command 'iris'", "see layerwise --help"]),
         (["trian", "iris"], ["No such command 'trian'"]),
         ([""], ["No such command ''"]),

@@ -93,12 +93,11 @@ def test_reference_for_want_of_a_library(run, uncompiled):
 
 
 @pytest.mark.parametrize("arguments", [["inspect"], ["inspect", "--json"]])
-def test_nothing_to_inspect(refused, arguments):
-    refused(arguments, "inspect: expected --engine, got nothing to inspect; ask layerwise inspect --engine")
-
-
-def test_models_come_later(refused):
-    refused(["inspect", "models/digits"], "models/digits", "layerwise inspect --help")
+def test_nothing_to_inspect_explains_both_uses(refused, arguments):
+    refused(
+        arguments, "inspect: expected MODEL or --engine, got nothing to inspect",
+        "layerwise inspect models/NAME", "layerwise inspect --engine",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import layerwise as lw
-from layerwise.errors import SpecificationError
+from layerwise.errors import InputError, SpecificationError
 from layerwise.network import Layer, Network
-from layerwise.training.history import COLUMNS, Record
+from layerwise.training.history import COLUMNS, History, Record
 
 NET = Network(4, [6], 3, hidden="tanh")
 REGRESSION = Network(4, [6], 2, hidden="tanh", output="identity")
@@ -157,3 +157,25 @@ def test_r2_of_training(sample):
     assert model.history[0].train_metric == pytest.approx(expected, rel=1e-12)
     constant = lw.fit(REGRESSION, X, np.ones((23, 2)), epochs=1)
     assert np.isnan(constant.history["train_metric"]).all()  # no spread to explain
+
+
+def test_csv_is_read_back_exactly(history):
+    again = History.from_csv(history.to_csv())
+    assert list(again) == list(history)
+    assert again.metric == history.metric
+    assert list(History.from_csv(History("r2").to_csv())) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "piece"),
+    [
+        (lambda text: "", "columns of a history"),
+        (lambda text: text.replace("epoch,", "turn,", 1), "columns of a history"),
+        (lambda text: text + "5,20\n", "epoch 5"),
+        (lambda text: text.replace("\n1,", "\none,", 1), "epoch 1"),
+        (lambda text: text.replace("\n2,8,", "\n2,,", 1), "epoch 2"),
+    ],
+)
+def test_other_text_is_refused(history, refuses, change, piece):
+    with refuses(InputError, "history", piece):
+        History.from_csv(change(history.to_csv()))

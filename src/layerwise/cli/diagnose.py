@@ -1,10 +1,11 @@
-"""`layerwise diagnose`: is the mathematics right?"""
+"""`layerwise diagnose`: is a model in order, and is the mathematics right?"""
 
 from __future__ import annotations
 
 import itertools
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -62,24 +63,56 @@ def gradient_error(activation: str, output: str, kind: str, penalty: str, seed: 
 
 
 def diagnose(
-    what: Annotated[
-        str, typer.Argument(metavar="WHAT", help="gradients: check every rule's gradient by finite differences.")
+    model: Annotated[
+        str, typer.Argument(
+            metavar="MODEL", help="The folder that layerwise train made; or the word gradients, alone: check every "
+            "rule's gradient by finite differences.")
     ],
-    seed: Annotated[int, typer.Option(help="For the small networks and data.")] = 0,
-) -> None:
-    """Check every activation x output x layer kind x penalty by finite differences of the reported loss, in float64.
+    data: Annotated[
+        str | None, typer.Argument(metavar="DATA", help="As for train, with the target.", show_default=False)
+    ] = None,
+    rows: Annotated[
+        int, typer.Option(min=10, max=1_000_000, help="Rows that are looked at, chosen by --seed if DATA has more.")
+    ] = 10_000,
+    seed: Annotated[int, typer.Option(help="For the choice of rows, and what is trained to find out.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:  # fmt: skip
+    """Find out what is wrong with a model, its training or its data, and what to try.
 
-    Exits with 1 if an error is 1e-6 or more.
+    Each check has a verdict. ok: nothing to do. look: unusual, and perhaps on purpose. problem: the model or the data
+    cannot be relied on as they are. Small networks are trained to find out; of large DATA a sample is used.
 
-    Example:
+    layerwise diagnose gradients checks every activation x output x layer kind x penalty by finite differences of the
+    reported loss, in float64; an error of 1e-6 or more is a problem.
 
-      layerwise diagnose gradients
+    Exit codes: 0 no problem; 1 a problem was found; 2 bad input, with one line that says what to do; 130 interrupted.
+
+    Examples:
+
+    layerwise diagnose models/digits digits
+
+    layerwise diagnose models/people new-people.csv --json | jq '.checks[] | select(.verdict != "ok")'
+
+    layerwise diagnose gradients
     """
-    if what != "gradients":
+    check_number("--seed", seed, at_least=0, below=2**32, whole=True)
+    if data is not None:
+        from .diagnose_model import diagnose_model
+
+        diagnose_model(Path(model), data, rows, seed, as_json, quiet)
+    elif model == "gradients":
+        _diagnose_gradients(seed)
+    else:
+        near = closest(model, ["gradients"])
         raise SpecificationError(
-            where="diagnose", expected="gradients", got=repr(what), remedy=closest(what, ["gradients"])
-        )
-    check_number("--seed", seed, at_least=0, whole=True)
+            where="diagnose", expected="gradients, or MODEL and DATA", got=repr(model),
+            remedy=near if near.startswith("did") else f"give data too: layerwise diagnose {model} DATA",
+        )  # fmt: skip
+
+
+def _diagnose_gradients(seed: int) -> None:
+    """Check every combination, and exit with 1 if an error is too large."""
     combinations = list(itertools.product(activations.TABLE, outputs.TABLE, KINDS, PENALTIES))
     console = Console(stderr=True)
     findings = [

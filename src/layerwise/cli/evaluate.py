@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..errors import DataError
 from ..reports.metrics import ClassQuality, NumberQuality, class_quality, number_quality
 from .models import UsedModel
 from .progress import share_watcher
@@ -54,11 +53,7 @@ def evaluate(
     predicted, targets = [], []
     with share_watcher(Console(stderr=True), quiet, "evaluated") as watching:
         for rows in used.rows(data):
-            if rows.target is None:
-                raise DataError(
-                    where=data, expected=f"the target {used.target_name!r} among the columns", got="none of that name",
-                    remedy="add it, or use predict",
-                )  # fmt: skip
+            used.check_target(rows, data)
             targets.append(used.encode(rows))
             predicted.append(used.predict(rows))
             watching.advance(rows.done, len(targets[-1]))

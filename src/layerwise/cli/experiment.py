@@ -163,7 +163,7 @@ def run(
     watch = "validation" in X
     return fit(
         experiment.net, X["train"], y["train"], update=update_of(options), epochs=options.epochs,
-        batch_size=batch_size_of(options, len(X["train"])), penalty=_penalty(options), clip_norm=options.clip_norm,
+        batch_size=batch_size_of(options, len(X["train"])), penalty=penalty_of(options), clip_norm=options.clip_norm,
         validation=(X["validation"], y["validation"]) if watch else None, seed=options.seed, schedule=options.schedule,
         dtype=options.dtype, patience=options.patience if watch and options.patience else None,
         restore_best=watch and options.patience > 0, callbacks=[callback], progress=progress,
@@ -356,7 +356,8 @@ def _wanted(options: Options) -> Literal["classes", "numbers"] | None:
     return "numbers" if output_named(options.output).target == "numbers" else "classes"
 
 
-def _penalty(options: Options) -> Penalty:
+def penalty_of(options: Options) -> Penalty:
+    """Return the penalty that the options ask for."""
     terms = [rule(strength) for rule, strength in ((L2, options.l2), (L1, options.l1)) if strength != 0]
     return sum(terms, Penalty())
 

@@ -91,6 +91,11 @@ class UsedModel:
         assert self.saved.target is not None
         return self.saved.target.classes
 
+    def described_by(self, name: str) -> dict[str, Any]:
+        """Return an object of model.json, such as "options"; empty where it is missing or something else."""
+        found = self.saved.description.get(name)
+        return found if isinstance(found, dict) else {}
+
     @property
     def target_name(self) -> str:
         """The column that it predicts."""
@@ -163,27 +168,56 @@ class UsedModel:
                 remedy=closest(absent[0], frame.columns),
             )  # fmt: skip
         used = {c.name for c in preparation.numbers} | {c.name for c in preparation.words}
-        options = self.saved.description.get("options") or {}
-        known = {self.target_name, options.get("group"), options.get("time"), *keep, *used, *preparation.left_out}
+        options = self.described_by("options")
+        split_by = [name for name in (options.get("group"), options.get("time")) if isinstance(name, str)]
+        known = {self.target_name, *split_by, *keep, *used, *preparation.left_out}
         self.unknown.update(dict.fromkeys(name for name in frame.columns if name not in known))
         target = frame[self.target_name] if self.target_name in frame.columns else None
         features = frame.select([name for name in frame.columns if name in used])
         return Rows(features, target, frame.select(keep) if keep else None, where, done)
 
+    def check_target(self, rows: Rows, data: str) -> None:
+        """Raise a DataError if the rows do not say their target."""
+        if rows.target is None:
+            raise DataError(
+                where=data, expected=f"the target {self.target_name!r} among the columns", got="none of that name",
+                remedy="add it, or use predict",
+            )  # fmt: skip
+
+    def prepare(self, rows: Rows) -> Array:
+        """Return what the network reads of the rows.  (n, inputs)"""
+        preparation = self.saved.preparation
+        assert preparation is not None
+        with _located(rows.where):
+            return preparation.transform(rows.features, self.saved.parameters.vector.dtype.name)
+
     def predict(self, rows: Rows) -> Array:
         """Return the class probabilities (n, C), of two classes too, or the numbers (n,) in the target's units."""
-        with _located(rows.where):
-            f = self.saved.predict(rows.features)
+        return self.decoded(self.saved.predict_prepared(self.prepare(rows)))
+
+    def decoded(self, f: Array) -> Array:
+        """Turn f, the network's output, into what `predict` returns.  f: (n, outputs)"""
         if not self.classes:
-            return np.asarray(f[:, 0], dtype=np.float64)
+            assert self.saved.target is not None
+            return np.asarray(self.saved.target.decode(f)[:, 0], dtype=np.float64)
         return f if f.shape[1] > 1 else np.concatenate([1 - f, f], axis=1)
+
+    def named(self, predicted: Array) -> list[Any]:
+        """Return the most likely class of each row, or its number; what `predict` gives in the user's words."""
+        return [self.classes[c] for c in predicted.argmax(axis=1)] if self.classes else predicted.tolist()
+
+    def codes(self, rows: Rows) -> Array:
+        """Return the target as the network was trained on it: class codes, or standardised numbers.  (n,)"""
+        coding = self.saved.target
+        assert coding is not None
+        with _located(rows.where):
+            return coding.encode(rows.target)
 
     def encode(self, rows: Rows) -> Array:
         """Return the target as class codes, or as numbers in its units."""
         coding = self.saved.target
         assert coding is not None
-        with _located(rows.where):
-            codes = coding.encode(rows.target)
+        codes = self.codes(rows)
         return codes if self.classes else coding.decode(codes)
 
     def described(self, predicted: Array, rows: Rows, probabilities: bool) -> pl.DataFrame:

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, Final
 
-from ..training.history import COLUMNS, History, Record
-from .document import MOST_EPOCHS, MOST_HISTORY
+from ..training.history import History
+from .document import HISTORY, MOST_EPOCHS, MOST_HISTORY, read_document
 from .reading import read, refusing
 
-_OPTIONAL: Final = {field.name for field in fields(Record) if "None" in str(field.type)}
-_WHOLE: Final = {field.name for field in fields(Record) if str(field.type) == "int"}
+
+def load_history(folder: str | Path) -> History:
+    """Read what happened in each epoch of the training of a network.
+
+    Parameters
+    ----------
+    folder : path
+        A model folder of ``layerwise train`` or `save`.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    StorageError
+        If the folder is no model, or its history is missing or damaged.
+    """
+    folder = Path(folder)
+    return read_history(folder, HISTORY, None, read_document(folder)["sha256"].get(HISTORY))
 
 
-def read_history(folder: Path, name: str, metric: str, digest: str | None, most: int = MOST_EPOCHS) -> History:
+def read_history(
+    folder: Path, name: str, metric: str | None, digest: str | None, most: int = MOST_EPOCHS
+) -> History:  # fmt: skip
     """Return the history that `History.to_csv` wrote, every number to the last bit.
 
     Parameters
     ----------
     folder : Path
     name : str
-    metric : {"accuracy", "r2"}
-        What the metric columns hold.
+    metric : {"accuracy", "r2"}, optional
+        What the metric columns have to hold.
     digest : str, optional
         The file's checksum.
     most : int
@@ -38,34 +52,10 @@ def read_history(folder: Path, name: str, metric: str, digest: str | None, most:
         If it is no such file, or not the one that was saved.
     """
     content = read(folder, name, MOST_HISTORY, digest or "")
-    with refusing(folder / name, "a history"), _no_csv_errors():
+    with refusing(folder / name, "a history"):
         if (epochs := content.count(b"\n") - 1) > most:
             raise ValueError(f"{epochs} epochs where {most} may be")
-        lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
-        header = next(lines, [])
-        if header != [column.replace("metric", metric) for column in COLUMNS]:
-            raise ValueError(f"the columns {header}")
-        return History(metric, [_record(cells) for cells in lines])
-
-
-def _record(cells: list[str]) -> Record:
-    values = {name: _value(name, cell) for name, cell in zip(COLUMNS, cells, strict=True)}
-    return Record(**values)
-
-
-def _value(name: str, cell: str) -> Any:
-    if name in _WHOLE:
-        if not cell.isdecimal() or len(cell) > 18:
-            raise ValueError(f"{cell[:30]!r} as {name}")
-        return int(cell)
-    if name in _OPTIONAL and not cell:
-        return None
-    return float(cell)
-
-
-@contextmanager
-def _no_csv_errors() -> Iterator[None]:
-    try:
-        yield
-    except csv.Error as problem:  # an error of its own kind
-        raise ValueError(str(problem)) from problem
+        history = History.from_csv(content.decode("utf-8"))
+        if metric is not None and history.metric != metric:
+            raise ValueError(f"columns of {history.metric}")
+    return history

@@ -11,7 +11,7 @@ from typing import Any, Final, final, overload
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import SpecificationError, closest
+from ..errors import InputError, SpecificationError, closest
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class Record:
 
 
 COLUMNS: Final = tuple(field.name for field in fields(Record))
+#: Columns whose cells may be empty.
+OPTIONAL: Final = ("exact_train_loss", "validation_loss", "validation_metric")
 
 
 @final
@@ -122,8 +124,66 @@ class History(Sequence[Record]):
             writer.writerow([_cell(getattr(record, name)) for name in COLUMNS])
         return text.getvalue()
 
+    @classmethod
+    def from_csv(cls, text: str) -> History:
+        """Read back what `to_csv` wrote.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        InputError
+            If it is something else.
+
+        Examples
+        --------
+        >>> history = History("r2", [Record(1, 10, 0.1, 0.7, 0.5, 0.0, 0.7, 1.0, None, 0.6, 0.8, 0.01)])
+        >>> History.from_csv(history.to_csv())[0] == history[0]
+        True
+        """
+        try:
+            names, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        except (csv.Error, ValueError) as problem:
+            raise _no_history(f"text that is no table ({problem})") from problem
+        for metric in ("accuracy", "r2"):
+            if names == [name.replace("metric", metric) for name in COLUMNS]:
+                break
+        else:
+            raise _no_history(f"the columns {names}")
+        records = []
+        for number, cells in enumerate(rows, 1):
+            try:
+                read = [_value(name, cell) for name, cell in zip(COLUMNS, cells, strict=True)]
+            except ValueError as problem:
+                raise _no_history(f"in epoch {number} {cells}") from problem
+            records.append(Record(*read))  # type: ignore[arg-type]  # the required ones are numbers, as is checked
+        return cls(metric, records)
+
     def __repr__(self) -> str:
         return f"History of {len(self)} epochs" + (f", last: {self._records[-1]}" if self._records else "")
+
+
+def _value(name: str, cell: str) -> float | None:
+    if not cell and name in OPTIONAL:
+        return None
+    if name not in ("epoch", "steps"):
+        return float(cell)
+    if not cell.isdecimal() or len(cell) > 18:
+        raise ValueError(f"{cell[:30]!r} as {name}")
+    return int(cell)
+
+
+def _no_history(got: str) -> InputError:
+    return InputError(
+        where="history", expected="the columns of a history, with a row for each epoch", got=got[:80],
+        remedy="take another file",
+    )  # fmt: skip
 
 
 def _cell(value: float | None) -> str:
