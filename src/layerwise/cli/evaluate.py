@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..reports.metrics import ClassQuality, NumberQuality, class_quality, number_quality
+from .estimator_models import UsedEstimator, open_model
 from .models import UsedModel
 from .progress import share_watcher
 
@@ -28,10 +29,12 @@ NAMES: Final = {
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder that layerwise train made.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a model or of a saved estimator.")],
     data: Annotated[str, typer.Argument(
         metavar="DATA", help="As for train, with the target: a CSV, Parquet or Arrow file, a folder of images, or a "
         "bundled set.")],
+    target: Annotated[str | None, typer.Option(
+        metavar="COLUMN", help="The column with the target, for estimators, which do not know it.")] = None,
     resamples: Annotated[int | None, typer.Option(
         min=1, max=100_000, help="Samples of the bootstrap; by default 1000, fewer for very many rows.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the bootstrap.")] = 0,
@@ -49,7 +52,7 @@ def evaluate(
 
     layerwise evaluate models/people new-people.csv --json | jq .metrics.accuracy
     """
-    used = UsedModel.at(model)
+    used = open_model(model, target)
     predicted, targets = [], []
     with share_watcher(Console(stderr=True), quiet, "evaluated") as watching:
         for rows in used.rows(data):
@@ -68,7 +71,7 @@ def evaluate(
         _show(Console(), used, quality, len(y))
 
 
-def _summary(used: UsedModel, quality: ClassQuality | NumberQuality, rows: int) -> dict[str, Any]:
+def _summary(used: UsedModel | UsedEstimator, quality: ClassQuality | NumberQuality, rows: int) -> dict[str, Any]:
     """Return what --json prints; null where there is no number."""
     found: dict[str, Any] = {
         "rows": rows,
@@ -95,7 +98,7 @@ def _summary(used: UsedModel, quality: ClassQuality | NumberQuality, rows: int) 
     return found
 
 
-def _show(console: Console, used: UsedModel, quality: ClassQuality | NumberQuality, rows: int) -> None:
+def _show(console: Console, used: UsedModel | UsedEstimator, quality: ClassQuality | NumberQuality, rows: int) -> None:
     unit = "" if used.classes else f", in the units of {used.target_name}"
     console.print(f"{rows:,} rows{unit}", markup=False)
     table = Table(box=None, header_style="bold")

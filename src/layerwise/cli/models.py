@@ -77,7 +77,11 @@ class UsedModel:
         SpecificationError
             If it has no preparation, and so cannot read files.
         """
-        saved = load(folder)
+        return cls.of(folder, load(folder))
+
+    @classmethod
+    def of(cls, folder: Path, saved: SavedModel) -> UsedModel:
+        """Return a model that has been read; SpecificationError if it has no preparation."""
         if saved.preparation is None or saved.target is None:
             raise SpecificationError(
                 where=str(folder), expected="a model that layerwise train made, which knows its columns",
@@ -161,12 +165,7 @@ class UsedModel:
         """Part a table into what the model reads, the target if it is there, and what is handed through."""
         preparation = self.saved.preparation
         assert preparation is not None
-        absent = [name for name in keep if name not in frame.columns]
-        if absent:
-            raise DataError(
-                where="--keep", expected="columns of the data", got=repr(absent[0]),
-                remedy=closest(absent[0], frame.columns),
-            )  # fmt: skip
+        kept = kept_columns(frame, keep)
         used = {c.name for c in preparation.numbers} | {c.name for c in preparation.words}
         options = self.described_by("options")
         split_by = [name for name in (options.get("group"), options.get("time")) if isinstance(name, str)]
@@ -174,7 +173,7 @@ class UsedModel:
         self.unknown.update(dict.fromkeys(name for name in frame.columns if name not in known))
         target = frame[self.target_name] if self.target_name in frame.columns else None
         features = frame.select([name for name in frame.columns if name in used])
-        return Rows(features, target, frame.select(keep) if keep else None, where, done)
+        return Rows(features, target, kept, where, done)
 
     def check_target(self, rows: Rows, data: str) -> None:
         """Raise a DataError if the rows do not say their target."""
@@ -222,26 +221,42 @@ class UsedModel:
 
     def described(self, predicted: Array, rows: Rows, probabilities: bool) -> pl.DataFrame:
         """Return what is written of rows: kept columns, "prediction", and probabilities if asked for."""
-        import polars as pl
+        return described(self.classes, predicted, rows, probabilities)
 
-        columns: dict[str, Any] = {}
-        if self.classes:
-            names = np.array(self.classes, dtype=object)[predicted.argmax(axis=1)]
-            columns["prediction"] = pl.Series(names.tolist(), strict=True)
-            if probabilities:
-                columns |= {f"probability_{name}": predicted[:, c] for c, name in enumerate(self.classes)}
-        else:
-            columns["prediction"] = predicted
-        made = pl.DataFrame(columns)
-        if rows.kept is None:
-            return made
-        twice = [name for name in rows.kept.columns if name in made.columns]
-        if twice:
-            raise SpecificationError(
-                where="--keep", expected="columns with other names than those of the predictions", got=repr(twice[0]),
-                remedy="rename it in the data",
-            )  # fmt: skip
-        return rows.kept.hstack(made)
+
+def kept_columns(frame: pl.DataFrame, keep: Sequence[str]) -> pl.DataFrame | None:
+    """Return the columns that are handed through; DataError if one is missing."""
+    absent = [name for name in keep if name not in frame.columns]
+    if absent:
+        raise DataError(
+            where="--keep", expected="columns of the data", got=repr(absent[0]),
+            remedy=closest(absent[0], frame.columns),
+        )  # fmt: skip
+    return frame.select(keep) if keep else None
+
+
+def described(classes: Sequence[Any], predicted: Array, rows: Rows, probabilities: bool) -> pl.DataFrame:
+    """Return what is written of rows: kept columns, "prediction", and probabilities if asked for."""
+    import polars as pl
+
+    columns: dict[str, Any] = {}
+    if classes:
+        names = np.array(classes, dtype=object)[predicted.argmax(axis=1)]
+        columns["prediction"] = pl.Series(names.tolist(), strict=True)
+        if probabilities:
+            columns |= {f"probability_{name}": predicted[:, c] for c, name in enumerate(classes)}
+    else:
+        columns["prediction"] = predicted
+    made = pl.DataFrame(columns)
+    if rows.kept is None:
+        return made
+    twice = [name for name in rows.kept.columns if name in made.columns]
+    if twice:
+        raise SpecificationError(
+            where="--keep", expected="columns with other names than those of the predictions", got=repr(twice[0]),
+            remedy="rename it in the data",
+        )  # fmt: skip
+    return rows.kept.hstack(made)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from ..errors import SpecificationError, StorageError
+from .estimator_models import UsedEstimator, open_model
 from .models import UsedModel
 from .progress import Share, share_watcher
 
@@ -24,7 +25,7 @@ FORMATS: Final = (".csv", ".tsv", ".parquet", ".arrow")
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder that layerwise train made.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a model or of a saved estimator.")],
     data: Annotated[str, typer.Argument(
         metavar="DATA", help="As for train: a CSV, Parquet or Arrow file, a folder of images, or a bundled set. "
         "The target may be in it or not.")],
@@ -34,6 +35,8 @@ def predict(
         "--probabilities", help="The probability of every class too.")] = False,
     keep: Annotated[list[str] | None, typer.Option(
         metavar="COLUMN", help="A column to hand through, such as an identifier; may be given several times.")] = None,
+    target: Annotated[str | None, typer.Option(
+        metavar="COLUMN", help="The column with the target, for estimators, which do not know it.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:  # fmt: skip
@@ -50,7 +53,7 @@ def predict(
 
     layerwise predict models/digits digits -o - | head
     """
-    used = UsedModel.at(model)
+    used = open_model(model, target)
     if probabilities and not used.classes:
         raise SpecificationError(
             where="--probabilities", expected="a model of classes", got=f"numbers of {used.target_name}",
@@ -69,7 +72,7 @@ def predict(
 
 
 def _frames(
-    used: UsedModel, data: str, keep: list[str], probabilities: bool, watching: Share
+    used: UsedModel | UsedEstimator, data: str, keep: list[str], probabilities: bool, watching: Share
 ) -> Iterator[pl.DataFrame]:  # fmt: skip
     for rows in used.rows(data, keep):
         frame = used.described(used.predict(rows), rows, probabilities)
