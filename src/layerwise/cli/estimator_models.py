@@ -156,9 +156,7 @@ class UsedEstimator:
                     got=f"{column.null_count()} missing", remedy="fill them in as in training",
                 )  # fmt: skip
         features = frame.select(used)
-        return Rows(
-            features if names is not None else features.to_numpy().astype(np.float64), target, kept, where, done
-        )
+        return Rows(features if names else features.to_numpy().astype(np.float64), target, kept, where, done)
 
     def check_target(self, rows: Rows, data: str) -> None:
         """Raise a DataError if the rows do not say their target."""
