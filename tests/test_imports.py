@@ -15,7 +15,8 @@ import layerwise
 PACKAGE = Path(layerwise.__file__).parent
 #: The house from the roof down; parts on one floor do not import each other.
 HOUSE = [
-    {"__main__"}, {"cli"}, {"notes", "pages"}, {"estimators"}, {"tabular"}, {"reports", "proofs", "analysis"},
+    {"__main__"}, {"cli"}, {"notes", "pages"}, {"loading"}, {"estimators"}, {"tabular"},
+    {"reports", "proofs", "analysis"},
     {"storage"}, {"training"}, {"gradients"}, {"network"}, {"engines"}, {"program"}, {"rules"}, {"ops"}, {"data"},
     {"errors"},
 ]  # fmt: skip

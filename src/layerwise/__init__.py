@@ -71,7 +71,7 @@ _HOME = {
     "TensorBoard": "reports.tensorboard",
     "analysis": "analysis",
     "proofs": "proofs",
-    "load": "storage",
+    "load": "loading",
     "save": "storage",
     "LayerwiseError": "errors",
     "DivergenceError": "errors",
@@ -112,6 +112,7 @@ if TYPE_CHECKING:
         loss_gradient_at_preactivation,
         per_example_gradients,
     )
+    from .loading import load
     from .network import Layer, Network, Parameters, Trace
     from .ops import Expression, expression
     from .reports import (
@@ -132,7 +133,7 @@ if TYPE_CHECKING:
     from .rules.penalties import L1, L2, Penalty
     from .rules.schedules import Constant, Cosine, CosLog4, InverseTime, StepDecay
     from .rules.updates import SGD, Adagrad, Adam, AdamW, OwnUpdate, RMSProp
-    from .storage import load, save
+    from .storage import save
     from .training.fit import Model, fit
     from .training.history import History
     from .training.many import fit_many

@@ -188,7 +188,7 @@ def test_what_lies_in_the_folder(make_model, tmp_path):
     text = (tmp_path / "m" / "model.json").read_text(encoding="utf-8")
     assert "häuser" in text
     document = json.loads(text)
-    assert (document["format"], document["version"], document["dtype"]) == ("layerwise-model", 1, "float32")
+    assert (document["format"], document["version"], document["dtype"]) == ("layerwise-model", 2, "float32")
     assert document["data"] == {"name": "häuser"}
     assert sorted(document["sha256"]) == [name for name in names if name != "model.json"]
     for name, digest in document["sha256"].items():

@@ -11,7 +11,7 @@ import pytest
 
 from layerwise.errors import StorageError
 from layerwise.network import Network
-from layerwise.storage import load, save
+from layerwise.storage import atomic, load, save
 from layerwise.storage.atomic import check_place
 from layerwise.storage.model_folder import foreign_files
 
@@ -42,6 +42,12 @@ def failing(monkeypatch, owner, name, error, at):
     return calls
 
 
+@pytest.fixture
+def no_exchange(monkeypatch):
+    """A system that cannot exchange two folders in one step."""
+    monkeypatch.setattr(atomic, "_exchanged", lambda one, other: False)
+
+
 FULL = OSError(errno.ENOSPC, "No space left on device")
 FAILURES = [
     pytest.param(Path, "write_bytes", FULL, 0, ["no space left", "free some space"], id="disk full at the first file"),
@@ -67,7 +73,7 @@ def test_a_failure_leaves_nothing(model, tmp_path, monkeypatch, refuses, tree, o
 
 @pytest.mark.parametrize(("owner", "name", "error", "at", "pieces"), FAILURES)
 def test_a_failure_leaves_the_old_model(
-    model, other, tmp_path, monkeypatch, refuses, tree, owner, name, error, at, pieces
+    model, other, tmp_path, monkeypatch, no_exchange, refuses, tree, owner, name, error, at, pieces
 ):
     save(tmp_path / "m", model)
     before = tree(tmp_path)
@@ -82,7 +88,7 @@ def test_a_failure_leaves_the_old_model(
 
 @pytest.mark.parametrize("error", [OSError(errno.EXDEV, "Invalid cross-device link"), KeyboardInterrupt()])
 def test_the_old_model_comes_back_if_the_new_one_cannot_take_its_place(
-    model, other, tmp_path, monkeypatch, tree, error
+    model, other, tmp_path, monkeypatch, no_exchange, tree, error
 ):
     save(tmp_path / "m", model)
     before = tree(tmp_path)
@@ -94,7 +100,7 @@ def test_the_old_model_comes_back_if_the_new_one_cannot_take_its_place(
     assert tree(tmp_path) == before
 
 
-def test_the_old_model_is_hidden_rather_than_lost(model, other, tmp_path, monkeypatch, tree):
+def test_the_old_model_is_hidden_rather_than_lost(model, other, tmp_path, monkeypatch, no_exchange, tree):
     save(tmp_path / "m", model)
     before = tree(tmp_path / "m")
     usual, calls = Path.rename, []
@@ -256,3 +262,23 @@ def test_an_output_of_ones_own_is_refused_before_anything_is_written(make_model,
     with refuses("output", "softmax, sigmoid, identity", "'softmax'"):
         save(tmp_path / "m", make_model(net))
     assert tree(tmp_path) == {}
+
+
+def test_everything_is_on_the_disk_before_it_is_seen(model, other, tmp_path, monkeypatch):
+    """Each file and the new folder before the renaming; after it every folder that has a new entry."""
+    synced, seen_at = [], []
+    usual, exchange = os.fsync, atomic._exchanged
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: (synced.append(os.readlink(f"/proc/self/fd/{handle}")), usual(handle))
+    )
+    rename = Path.rename
+    monkeypatch.setattr(Path, "rename", lambda self, to: (seen_at.append(len(synced)), rename(self, to))[1])
+    monkeypatch.setattr(atomic, "_exchanged", lambda *two: (seen_at.append(len(synced)), exchange(*two))[1])
+    save(tmp_path / "a" / "b" / "m", model)
+    save(tmp_path / "a" / "b" / "m", other, overwrite=True)
+    assert seen_at == [4, 4 + 3 + 4]
+    names = [Path(path).name for path in synced]
+    assert names[:3] == ["history.csv", "model.json", "parameters.safetensors"]
+    assert names[3].startswith(".m.")
+    assert sorted(names[4:7]) == sorted(["b", "a", tmp_path.name])
+    assert names[-1] == "b"

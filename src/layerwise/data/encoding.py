@@ -94,7 +94,8 @@ class WordColumn:
         """Rebuild a column from the list of its fields; ValueError if it is none."""
         match data:
             case [str(name), [*words], bool(missing)] if all(isinstance(word, str) for word in words):
-                return cls(name, tuple(words), missing)
+                if len(set(words)) == len(words):
+                    return cls(name, tuple(words), missing)
         raise ValueError(data)
 
     @property

@@ -196,12 +196,15 @@ class Preparation:
                 case {"kind": "images", "image_shape": [int(rows), int(columns)], "pixel_max": float(pixel_max)}:
                     return cls.for_images((rows, columns), pixel_max)
                 case {"kind": "table", "numbers": numbers, "words": words, "left_out": left_out, "notes": notes}:
-                    return cls(
+                    made = cls(
                         numbers=tuple(NumberColumn.from_data(column) for column in numbers),
                         words=tuple(WordColumn.from_data(column) for column in words),
                         left_out=tuple(map(str, left_out)),
                         notes=tuple(map(str, notes)),
                     )
+                    names = [column.name for column in made.numbers] + [column.name for column in made.words]
+                    if len(set(names)) == len(names):
+                        return made
         except (TypeError, ValueError):
             pass  # not of the form above, as is said next
         raise DataError(

@@ -197,7 +197,8 @@ class TargetCoding:
         """Rebuild a coding from `to_data`'s dictionary; DataError if that is not what it is."""
         match data:
             case {"kind": "classes", "name": str(name), "classes": [*classes]}:
-                if len(classes) >= 2 and any(all(type(c) is kind for c in classes) for kind in (str, int, bool)):
+                alike = any(all(type(c) is kind for c in classes) for kind in (str, int, bool))
+                if len(classes) >= 2 and alike and len(set(classes)) == len(classes) and not _too_large(classes):
                     return cls("classes", name, tuple(classes))
             case {"kind": "numbers", "name": str(name), "mean": float(mean), "scale": float(scale)}:
                 if np.isfinite(mean) and 0 < scale < np.inf:
@@ -217,6 +218,10 @@ class TargetCoding:
             got=f"{shorten(value)} in data row {row}",
             remedy="correct the cell, or add rows of that class to the training data",
         )
+
+
+def _too_large(classes: list[Any]) -> bool:
+    return type(classes[0]) is int and max(map(abs, classes)) >= 1 << 63
 
 
 def _checked(target: Target, name: str) -> pl.Series:

@@ -10,6 +10,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from ..training.workers import share_out
+from .storing import check_nothing_is_missing
 
 if TYPE_CHECKING:
     from .perceptron import Perceptron
@@ -32,6 +33,7 @@ def fit_members(est: Perceptron, again: bool, act: Callable[[Perceptron], object
     act : callable (member)
         What trains one.
     """
+    check_nothing_is_missing(est)
     members: list[Perceptron] = est.__dict__.get("members_", []) if again else []
     if again:
         check_count(est)

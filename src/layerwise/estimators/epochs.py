@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 #: A rate that "adaptive" lowers no further.
 LEAST_RATE = 1e-6
+#: The metric of a `Watch` whose estimator was stored without its own: the next one that is given takes its place.
+LEFT_OUT = "left out"
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
 )

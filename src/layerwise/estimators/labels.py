@@ -12,7 +12,9 @@ from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import unique_labels
 
+from ..data.columns import shorten
 from ..rules.outputs import Output, Sigmoid, Softmax, SoftmaxGroups
+from ..storage.values import array_from_data, array_to_data
 from .checks import kind_of
 
 Array = npt.NDArray[Any]
@@ -206,3 +208,34 @@ def _check_zeros_and_ones(y: Any, what: str) -> None:
     if values.dtype.kind in "biuf" and not np.isin(values, (0, 1)).all():
         other = values[~np.isin(values, (0, 1))][0]
         raise ValueError(f"{what} has {other} among labels, which are 0 for no and 1 for yes.")
+
+
+def labels_to_data(labels: Labels) -> dict[str, Any]:
+    """Return the classes as plain data; a TypeError names what they are if they are no words, numbers or booleans."""
+    binarizer = labels._binarizer
+    return {
+        "kind": labels.kind,
+        "classes": [array_to_data(np.asarray(classes)) for classes in labels._listed],
+        "sparse": bool(binarizer is not None and binarizer.sparse_input_),
+    }
+
+
+def labels_from_data(data: Any) -> Labels:
+    """Return the classes of `labels_to_data`; its errors are those of wrong data."""
+    classes, kind = [array_from_data(one) for one in data["classes"]], data["kind"]
+    if any(one.ndim != 1 or not len(one) or len(np.unique(one)) < len(one) for one in classes):
+        raise ValueError(f"classes that are no rows of different ones, {shorten(classes)}")
+    labels = Labels.__new__(Labels)
+    labels._binarizer = None
+    if kind == "several":
+        labels._take_several(classes)
+        return labels
+    (labels.classes,) = classes
+    counts = {"two classes": range(1, 3), "classes": range(3, 1 << 62), "labels": range(1, 1 << 62)}
+    if kind not in counts or len(labels.classes) not in counts[kind]:
+        raise ValueError(f"{len(labels.classes)} classes of the kind {shorten(kind)}")
+    labels.kind = kind
+    labels._binarizer = LabelBinarizer()
+    labels._binarizer.classes_, labels._binarizer.sparse_input_ = labels.classes, data["sparse"] is True
+    labels._binarizer.y_type_ = {"two classes": "binary", "classes": "multiclass"}.get(kind, "multilabel-indicator")
+    return labels

@@ -34,6 +34,7 @@ from .hidden import HiddenLayers
 from .online import OneRow
 from .parameters import CONSTRAINTS
 from .scikit import ScikitAdam, ScikitSGD, draw_parameters, with_rate, with_reported_loss
+from .storing import Stored, check_nothing_is_missing
 from .validation import Weights, divided, rows_of
 
 Array = npt.NDArray[Any]
@@ -47,7 +48,7 @@ FITTED: Final = (
 )  # fmt: skip
 
 
-class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
+class Perceptron(HiddenLayers, Stored, BaseEstimator, ABC):  # type: ignore[misc]
     """The base of `MLPClassifier`, `MLPRegressor` and `Autoencoder`.
 
     A kind of estimator says what its targets are (`_validated`), which output the network has (`_output`) and how good
@@ -178,6 +179,7 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
         return self._fit(X, y, sample_weight, validation, None, incremental=True)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, validation: Any, groups: Any, incremental: bool) -> Any:
+        check_nothing_is_missing(self)
         before = dict(self.__dict__)
         first = "theta_" not in before or (not self.warm_start and not incremental)
         trains = False
@@ -223,6 +225,8 @@ class Perceptron(HiddenLayers, BaseEstimator, ABC):  # type: ignore[misc]
         self.__dict__.pop("temperature_", None)  # found for parameters that are about to change
         if self.solver != "lbfgs" and "history_" not in self.__dict__:
             self._begin_epochs(net)
+        if self.solver != "lbfgs" and self._watch.metric == epochs.LEFT_OUT:
+            self._watch.metric = self.metric
         if self.solver != "lbfgs" and self._watch.metric is not self.metric:
             self._watch = epochs.Watch(metric=self.metric)  # scores of two metrics do not compare
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
+from typing import Final
 
 from ..errors import StorageError
+
+#: A flag of renameat2, of Linux 3.15 and later.
+RENAME_EXCHANGE: Final = 2
 
 
 def check_place(folder: Path, overwrite: bool, foreign: Callable[[Path], list[str]]) -> None:
@@ -80,7 +87,7 @@ def write_folder(
     """
     check_place(folder, overwrite, foreign)
     place = _behind_links(folder)
-    with _storage_errors(folder), _parents(place):
+    with _storage_errors(folder), _parents(place) as new:
         fresh = _beside(place)
         try:
             fill(fresh)
@@ -92,7 +99,8 @@ def write_folder(
                 _replace(place, fresh)
             else:
                 fresh.rename(place)
-            _to_disk(place.parent)
+            for parent in {place.parent, *(made.parent for made in new)}:
+                _to_disk(parent)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
 
@@ -107,12 +115,12 @@ def _beside(folder: Path) -> Path:
 
 
 @contextmanager
-def _parents(folder: Path) -> Iterator[None]:
+def _parents(folder: Path) -> Iterator[list[Path]]:
     """Make the folders above one; in the end those that were made go again, unless something has come into them."""
     made = [parent for parent in folder.parents if not parent.exists()]
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        yield
+        yield made
     finally:
         for parent in made:
             with suppress(OSError):  # it is not empty
@@ -120,7 +128,12 @@ def _parents(folder: Path) -> Iterator[None]:
 
 
 def _replace(folder: Path, fresh: Path) -> None:
-    """Put a folder in the place of another; the old one is back if the new one cannot take its place."""
+    """Put a folder in the place of another; the old one is back if the new one cannot take its place.
+
+    Where the system can exchange the two at once, there is no moment without a folder, whatever happens to the process.
+    """
+    if _exchanged(folder, fresh):
+        return  # the old one is where the new one was, and goes with it
     shelter = _beside(folder)
     old = shelter / folder.name
     try:
@@ -135,6 +148,22 @@ def _replace(folder: Path, fresh: Path) -> None:
             shelter.rmdir()
         raise
     shutil.rmtree(shelter, ignore_errors=True)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Exchange two folders in a single step; False where the system, or this file system, cannot."""
+    rename = _renameat2()
+    here = -100  # AT_FDCWD
+    return rename is not None and rename(here, os.fsencode(one), here, os.fsencode(other), RENAME_EXCHANGE) == 0
+
+
+@cache
+def _renameat2() -> Callable[..., int] | None:
+    """Return Linux's call, which Python has no name for; None elsewhere."""
+    try:
+        return ctypes.CDLL(None).renameat2 if sys.platform == "linux" else None
+    except (AttributeError, OSError):  # an older C library
+        return None
 
 
 def _umask() -> int:

@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from ..data.preparation import Preparation
 from ..data.targets import TargetCoding
-from ..errors import DataError, StorageError
+from ..errors import StorageError
 from ..network import Network, Parameters
-from ..network.specification import Segment
 from ..training.fit import Model
-from .atomic import write_folder
+from .document import (
+    DESCRIPTION,
+    HISTORY,
+    PARAMETERS,
+    dtype_of,
+    foreign_files,
+    parameter_bytes,
+    parameter_shapes,
+    parameter_tensors,
+    read_document,
+    read_parameters,
+    write_document,
+)
+from .reading import refusal, refusing
 from .specification import network_from_data, network_to_data
+from .tensors import tensor_file, tensors_to_bytes
 
-FORMAT: Final = "layerwise-model"
-VERSION: Final = 1
-DESCRIPTION, PARAMETERS, HISTORY = "model.json", "parameters.safetensors", "history.csv"
-REMEDY: Final = "train the model anew or restore the folder"
+__all__ = ["SavedModel", "foreign_files", "load", "save"]
 
 
 @dataclass(frozen=True)
@@ -73,15 +80,6 @@ class SavedModel:
         return self.network.predict(self.parameters, X)
 
 
-def foreign_files(folder: Path) -> list[str]:
-    """Return the names in a folder that `save` did not write there; all of them if it holds no model."""
-    try:
-        ours = {DESCRIPTION, *_document(folder)["sha256"]}
-    except StorageError:
-        ours = set()
-    return sorted(path.name for path in folder.iterdir() if path.name not in ours)
-
-
 def save(
     folder: str | Path, model: Model, *, preparation: Preparation | None = None, target: TargetCoding | None = None,
     description: Mapping[str, Any] | None = None, files: Mapping[str, bytes] | None = None, overwrite: bool = False,
@@ -107,40 +105,26 @@ def save(
         If the folder exists, the disk is full, or writing is not permitted; or if the coding of the target does not fit
         what the output gives.
     """
-    import safetensors.numpy
-
     theta = model.parameters
     if target is not None and target.kind == "numbers" and theta.network.output.name == "gaussian":
         raise StorageError(  # decoded like numbers, log variances would be wrong without a word
             where="target", expected="an output whose columns are in the units of the target", got="log variances",
             remedy="save without the target, and decode the means",
         )  # fmt: skip
-    tensors = {
-        **{_tensor_name(s): np.ascontiguousarray(s.view(theta.vector)) for s in theta.network.segments},
-        **{_tensor_name(s): np.ascontiguousarray(s.view(theta.statistics)) for s in theta.network.statistic_segments},
-    }
     contents = {
-        PARAMETERS: safetensors.numpy.save(tensors),
+        PARAMETERS: tensors_to_bytes(parameter_tensors(theta)),
         HISTORY: model.history.to_csv().encode(),
         **(files or {}),
     }
     document = {
         **(description or {}),  # first: nothing in it may take the place of what follows
-        "format": FORMAT,
-        "version": VERSION,
+        "estimator": None,
         "network": network_to_data(theta.network),
         "dtype": theta.vector.dtype.name,
         "preparation": preparation.to_data() if preparation else None,
         "target": target.to_data() if target else None,
-        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()},
     }
-    contents[DESCRIPTION] = (json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-    def fill(fresh: Path) -> None:
-        for name, content in contents.items():
-            (fresh / name).write_bytes(content)
-
-    write_folder(Path(folder), fill, overwrite, foreign_files)
+    write_document(Path(folder), document, contents, overwrite)
 
 
 def load(folder: str | Path) -> SavedModel:
@@ -160,85 +144,32 @@ def load(folder: str | Path) -> SavedModel:
         If the folder is missing, damaged, or of an unknown version.
     """
     folder = Path(folder)
-    document = _document(folder)
+    return saved_model(folder, read_document(folder))
+
+
+def saved_model(folder: Path, document: dict[str, Any]) -> SavedModel:
+    """Read the rest of a model folder whose model.json is read already."""
+    where = folder / DESCRIPTION
+    if document.get("estimator") is not None:
+        raise refusal(where, "a model made by layerwise train", "an estimator", "read it with lw.load")
     net = network_from_data(document["network"])
-    content = _read(folder / PARAMETERS)
-    if hashlib.sha256(content).hexdigest() != document["sha256"].get(PARAMETERS):
-        raise StorageError(
-            where=str(folder / PARAMETERS),
-            expected="the file that was saved",
-            got="another or damaged one",
-            remedy=REMEDY,
-        )
-    preparation, target = _coding(net, document, str(folder / DESCRIPTION))
+    preparation, target = _coding(net, document, str(where))
+    dtype = dtype_of(document, where)
+    with tensor_file(folder, PARAMETERS, document["sha256"].get(PARAMETERS), parameter_bytes(net, dtype)) as tensors:
+        tensors.check(dtype, parameter_shapes(net))
+        theta = read_parameters(net, tensors, dtype)
     shown = {key: value for key, value in document.items() if key not in ("network", "preparation", "target")}
-    theta = _parameters(net, content, str(document.get("dtype")), str(folder / PARAMETERS))
     return SavedModel(net, theta, preparation, target, shown)
-
-
-def _tensor_name(segment: Segment) -> str:
-    return f"{segment.name}{segment.k}"
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as problem:
-        raise StorageError(
-            where=str(path), expected="a model folder made by layerwise train",
-            got=(problem.strerror or str(problem)).lower(), remedy="check the path",
-        ) from problem  # fmt: skip
-
-
-def _document(folder: Path) -> dict[str, Any]:
-    path = folder / DESCRIPTION
-    try:
-        document = json.loads(_read(path))
-    except (ValueError, RecursionError) as problem:
-        raise StorageError(where=str(path), expected="JSON", got=str(problem), remedy=REMEDY) from problem
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise StorageError(where=str(path), expected="a Layerwise model", got="something else", remedy=REMEDY)
-    if document.get("version") != VERSION:
-        raise StorageError(
-            where=str(path), expected=f"version {VERSION}", got=repr(document.get("version")), remedy="update Layerwise"
-        )
-    if "network" not in document or not isinstance(document.get("sha256"), dict):
-        raise StorageError(where=str(path), expected="network and sha256", got=str([*document]), remedy=REMEDY)
-    return document
 
 
 def _coding(net: Network, document: dict[str, Any], where: str) -> tuple[Preparation | None, TargetCoding | None]:
     preparation, target = document.get("preparation"), document.get("target")
-    try:
+    with refusing(where, "the columns or the image shape of a saved model"):
         inputs = None if preparation is None else Preparation.from_data(preparation)
-        outputs = None if target is None else TargetCoding.from_data(target)
-    except DataError as problem:
-        raise StorageError(where=where, expected=problem.expected, got=problem.got, remedy=REMEDY) from problem
     if inputs is not None and inputs.n_inputs != net.inputs:
-        raise StorageError(
-            where=where, expected=f"a preparation of {net.inputs} inputs", got=str(inputs.n_inputs), remedy=REMEDY
-        )
+        raise refusal(where, f"a preparation of {net.inputs} inputs", inputs.n_inputs)
+    with refusing(where, "classes, or a mean and a scale"):
+        outputs = None if target is None else TargetCoding.from_data(target)
+    if outputs is not None and outputs.kind == "classes" and len(outputs.classes) != max(net.outputs, 2):
+        raise refusal(where, f"classes for {net.outputs} outputs", len(outputs.classes))
     return inputs, outputs
-
-
-def _parameters(net: Network, content: bytes, dtype: str, where: str) -> Parameters:
-    import safetensors
-    import safetensors.numpy
-
-    try:
-        tensors = safetensors.numpy.load(content)
-    except (safetensors.SafetensorError, KeyError) as problem:  # it raises KeyError for types that NumPy has not
-        raise StorageError(where=where, expected="a safetensors file", got=str(problem), remedy=REMEDY) from problem
-    segments = (*net.segments, *net.statistic_segments)
-    wanted = {_tensor_name(s): s.shape for s in segments}
-    found = {name: tensor.shape for name, tensor in tensors.items()}
-    if dtype not in ("float32", "float64") or found != wanted or any(t.dtype != dtype for t in tensors.values()):
-        raise StorageError(where=where, expected=f"the {dtype} arrays {wanted}", got=str(found), remedy=REMEDY)
-    flat = [
-        np.concatenate([tensors[_tensor_name(s)].ravel() for s in part]) if part else None
-        for part in (net.segments, net.statistic_segments)
-    ]
-    assert flat[0] is not None  # every network has a W1
-    if not all(np.isfinite(vector).all() for vector in flat if vector is not None):
-        raise StorageError(where=where, expected="finite parameters", got="NaN or infinity", remedy=REMEDY)
-    return Parameters(net, flat[0], flat[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, Final
@@ -14,9 +15,13 @@ from ..rules.activations import Activation
 from ..rules.initialisation import Initialisation
 from ..rules.outputs import Output
 from ..rules.penalties import L1, L2, Penalty, Term
+from .reading import refusing
 
 #: What is stored by name.
 PENALTIES: Final[dict[str, Callable[[float], Penalty]]] = {"l1": L1, "l2": L2}
+#: More than anyone means: what has more would only keep the reader busy.
+MOST_LAYERS: Final = 2000
+MOST_STEPS: Final = 5000
 
 
 def network_to_data(net: Network) -> dict[str, Any]:
@@ -35,7 +40,7 @@ def network_to_data(net: Network) -> dict[str, Any]:
         "layers": [
             {
                 "units": layer.units,
-                "activation": _activation_to_data(layer.activation),
+                "activation": activation_to_data(layer.activation),
                 "dropout": layer.dropout,
                 "batch_norm": layer.batch_norm,
                 "initialisation": _initialisation_to_data(layer.initialisation),
@@ -44,7 +49,7 @@ def network_to_data(net: Network) -> dict[str, Any]:
             for layer in net.layers
         ],
         "outputs": net.outputs,
-        "output": _output_to_data(net.output),
+        "output": output_to_data(net.output),
         "initialisation": _initialisation_to_data(net.output_initialisation),
         "input_dropout": net.input_dropout,
         "input_noise": net.input_noise,
@@ -60,11 +65,13 @@ def network_from_data(data: Mapping[str, Any]) -> Network:
     StorageError
         If anything is missing or cannot be.
     """
-    try:
+    with refusing("network", "a specification as Layerwise writes it"):
+        if len(data["layers"]) > MOST_LAYERS:
+            raise ValueError(f"{len(data['layers'])} layers")
         layers = [
             Layer(
                 layer["units"],
-                _activation_from_data(layer["activation"]),
+                activation_from_data(layer["activation"]),
                 layer["dropout"],
                 layer["batch_norm"],
                 _initialisation_from_data(layer["initialisation"]),
@@ -73,35 +80,59 @@ def network_from_data(data: Mapping[str, Any]) -> Network:
             for layer in data["layers"]
         ]
         return Network(
-            data["inputs"], layers, data["outputs"], output=_output_from_data(data["output"]),
+            data["inputs"], layers, data["outputs"], output=output_from_data(data["output"]),
             initialisation=_initialisation_from_data(data["initialisation"]),
             input_dropout=data.get("input_dropout", 0.0), input_noise=data.get("input_noise", 0.0),
             tied=data.get("tied", False),  # none of the three is in old files, nor is "activity" above
         )  # fmt: skip
-    except (KeyError, TypeError, ValueError, OverflowError) as problem:
-        got = f"none of {problem}" if isinstance(problem, KeyError) else str(problem)
-        raise StorageError(
-            where="network", expected="a specification as Layerwise writes it", got=got,
-            remedy="train the model anew or restore the file",
-        ) from problem  # fmt: skip
 
 
-def _activation_to_data(g: Activation) -> Any:
+def expression_from_data(data: Any) -> Expression:
+    """Rebuild a formula, unless it is absurdly long."""
+    if len(data["steps"]) > MOST_STEPS:
+        raise ValueError(f"a formula of {len(data['steps'])} steps")
+    return Expression.from_data(data)
+
+
+def activation_to_data(g: Activation) -> Any:
+    """Return the name of a built-in activation, or the formulas of another."""
     if activations.TABLE.get(g.name) == g:
         return g.name
-    return {"name": g.name, "g": g.g.to_data(), "derivative": g.derivative.to_data()}
+    data: dict[str, Any] = {"name": g.name, "g": g.g.to_data(), "derivative": g.derivative.to_data()}
+    if g.range != (-math.inf, math.inf):
+        data["range"] = [_bound_to_data(bound) for bound in g.range]
+    if g.kinks is not None:
+        data["kinks"] = [list(kink) for kink in g.kinks]
+    return data
 
 
-def _activation_from_data(data: Any) -> Activation | str:
+def activation_from_data(data: Any) -> Activation | str:
+    """Rebuild an activation from `activation_to_data`; its errors are those of wrong data."""
     if isinstance(data, str):
         return data
-    g, derivative = Expression.from_data(data["g"]), Expression.from_data(data["derivative"])
+    g, derivative = expression_from_data(data["g"]), expression_from_data(data["derivative"])
     if len(g.inputs) != 1 or derivative.inputs != ("a", "h") or len(g.outputs) != 1 or len(derivative.outputs) != 1:
         raise ValueError(f"an activation of {g.inputs} with a derivative of {derivative.inputs}")
-    return Activation(str(data["name"]), g, derivative)
+    low, high = (_bound_from_data(bound) for bound in data.get("range", ["-inf", "inf"]))
+    kinks = None
+    if "kinks" in data:
+        kinks = tuple((_bound_from_data(a), _bound_from_data(slope)) for a, slope in data["kinks"])
+    return Activation(str(data["name"]), g, derivative, (low, high), kinks)
 
 
-def _output_to_data(o: Output) -> Any:
+def _bound_to_data(value: float) -> Any:
+    return float(value) if math.isfinite(value) else repr(float(value))
+
+
+def _bound_from_data(data: Any) -> float:
+    if data in ("inf", "-inf"):
+        return float(data)
+    check_number("range", data)
+    return float(data)
+
+
+def output_to_data(o: Output) -> Any:
+    """Return the name of an output, or what makes it; a StorageError for one of the user's own Python functions."""
     if outputs.TABLE.get(o.name) == o:
         return o.name
     settings = dict(o.settings)
@@ -114,13 +145,14 @@ def _output_to_data(o: Output) -> Any:
     return {"maker": o.maker, **data}
 
 
-def _output_from_data(data: Any) -> Output | str:
+def output_from_data(data: Any) -> Output | str:
+    """Rebuild an output from `output_to_data`; its errors are those of wrong data."""
     if isinstance(data, str):
         return data
     settings = dict(data)
     make = outputs.MAKERS[settings.pop("maker")]
     if make is outputs.MAKERS["own"]:
-        settings["loss"] = Expression.from_data(settings["loss"])
+        settings["loss"] = expression_from_data(settings["loss"])
     return make(**settings)
 
 
@@ -135,7 +167,7 @@ def _term_from_data(data: Any) -> Term:
     check_number("activity", data["strength"], at_least=0)
     if "omega" not in data and "slope" not in data:
         return PENALTIES[data["name"]](data["strength"]).terms[0]
-    omega, slope = Expression.from_data(data["omega"]), Expression.from_data(data["slope"])
+    omega, slope = expression_from_data(data["omega"]), expression_from_data(data["slope"])
     if any((len(formula.inputs), len(formula.outputs)) != (1, 1) for formula in (omega, slope)):
         raise ValueError(f"a penalty of {omega.inputs} with a slope of {slope.inputs}")
     return Term(str(data["name"]), float(data["strength"]), omega, slope)
