@@ -134,21 +134,26 @@ def stress(kills: int, seed: int) -> None:
         model, folder = Path(place) / "undisturbed", Path(place) / "disturbed" / "m"
         undisturbed(model)
         expected = end_of(model)
+        last = f"checkpoint of {load(model).description['training']['steps']} updates"
         print(f"undisturbed: {len(expected[1]) - 1} epochs, {time.monotonic() - began:.1f} s", flush=True)
         folder.parent.mkdir()
         done = trainings = 0
+        left = "nothing"
         while done < kills or folder.exists():
             resumes = folder.exists()
             arguments = ["--resume", "m"] if resumes else [*TRAIN[1:], "--out", "m", "--checkpoint-every", "0.2s"]
             process = start(folder, "train", *arguments)
-            if done < kills and killed_at_random(process, folder, chance):
+            spared = done >= kills or (left == last and chance.random() < 0.5)  # or all kills would come to be there
+            if not spared and killed_at_random(process, folder, chance):
                 done += 1
-                print(f"kill {done}: {'resumed' if resumes else 'begun'}, left {check_readable(folder)}", flush=True)
+                left = check_readable(folder)
+                print(f"kill {done}: {'resumed' if resumes else 'begun'}, left {left}", flush=True)
                 continue
             ended(process, folder)
             if end_of(folder) != expected:
                 raise Failure("the parameters or the history are not those of the undisturbed training")
             trainings += 1
+            left = "nothing"
             print(f"training {trainings}: identical", flush=True)
             folder.rename(folder.with_name(f"finished-{trainings}"))
         if not trainings:

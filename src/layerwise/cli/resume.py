@@ -242,10 +242,10 @@ def finished(folder: Path) -> Mapping[str, Any]:
     StorageError
         If the folder holds neither a training nor a finished model.
     """
-    if not (folder / DESCRIPTION).exists():
+    if not os.path.isfile(folder / DESCRIPTION):
         raise StorageError(
             where=str(folder), expected="a folder that layerwise train --checkpoint-every has made",
-            got="another folder" if folder.is_dir() else "none" if not folder.exists() else "a file",
+            got="another folder" if os.path.isdir(folder) else "a file" if os.path.exists(folder) else "none",
             remedy="check the path; a training killed before its data were read has to be started anew",
         )  # fmt: skip
     description = load(folder).description

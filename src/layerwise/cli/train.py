@@ -181,6 +181,7 @@ def go_on(folder: Path, quiet: bool, as_json: bool) -> None:
         return
     console = Console(stderr=True)
     with unfinished.locked(folder):
+        check_place(folder, True, foreign_files)
         plan = Plan.read(folder)
         experiment = prepare(plan.with_files())
         job = Job(plan.options, experiment, folder, True, plan.command, quiet, as_json)

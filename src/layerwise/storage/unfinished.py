@@ -28,7 +28,7 @@ MOST: Final = 2**24
 
 def is_unfinished(folder: Path) -> bool:
     """Return whether there is a training in the folder that has not ended, or is to go on."""
-    return (folder / TRAINING).is_file()
+    return os.path.isfile(folder / TRAINING)  # False for what cannot be a name, too
 
 
 @contextmanager
