@@ -36,6 +36,7 @@ def always_due(monkeypatch):
     """As if each batch took so long that a checkpoint is due after it."""
     monkeypatch.setattr("layerwise.engines.interface.POLL_SECONDS", 0.0)
     monkeypatch.setattr(Checkpoint, "due", lambda self: True)
+    monkeypatch.setattr(os, "fsync", lambda handle: None)  # no power goes here; there is a test that it is asked for
 
 
 @pytest.fixture
@@ -187,6 +188,11 @@ def test_what_is_said(run, left):
     assert [line.split()[0] for line in first.err.splitlines()[-6:-1]] == ["epoch", "3", "4", "5", "6"]
     assert "note:" not in first.err
     assert first.out.splitlines()[-1] == "model: m"
+
+
+def test_how_to_go_on_is_said_before_it_is_needed(run):
+    shown = run(*TRAIN[:-1], *KEEP).err
+    assert "checkpoints: every 1s; after a crash, layerwise train --resume models/iris\n" in shown
 
 
 def test_another_machine_is_noted(run, left):

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 import layerwise as lw
-from layerwise.errors import DivergenceError
+from layerwise.errors import DivergenceError, StorageError
 from layerwise.network import Layer, Network
 from layerwise.training.evaluation import cut
 from layerwise.training.fit import Model
@@ -93,6 +94,7 @@ def after_every_batch(monkeypatch):
     """Every batch is asked after, and every few rows of the validation."""
     monkeypatch.setattr("layerwise.engines.interface.POLL_SECONDS", 0.0)
     monkeypatch.setattr("layerwise.training.evaluation.cut", lambda n, size: cut(n, 5))
+    monkeypatch.setattr("os.fsync", lambda handle: None)  # no power goes here; there is a test that it is asked for
 
 
 @pytest.fixture
@@ -166,6 +168,22 @@ def test_without_validation(tmp_path):
     for moment in (MOMENTS["in the middle of an epoch"], MOMENTS["after an epoch"]):
         with pytest.raises(Power):
             lw.fit(PLAIN, X, y, **SMOOTH, checkpoint=Failing(lw.Checkpoint(path), moment))
+    assert everything(lw.fit(PLAIN, X, y, **SMOOTH, checkpoint=lw.Checkpoint(path))) == everything(
+        lw.fit(PLAIN, X, y, **SMOOTH)
+    )
+
+
+@pytest.mark.usefixtures("after_every_batch")
+def test_sparse_rows(tmp_path):
+    X, y = rows(PLAIN, ROWS, 0)
+    X = csr_array(np.where(X > 0, X, 0.0))
+    path = tmp_path / "state"
+    with pytest.raises(Power):
+        lw.fit(PLAIN, X, y, **SMOOTH, checkpoint=Failing(lw.Checkpoint(path), MOMENTS["in the middle of an epoch"]))
+    X.data[-1] *= 2
+    with pytest.raises(StorageError, match="checksum"):
+        lw.fit(PLAIN, X, y, **SMOOTH, checkpoint=lw.Checkpoint(path))
+    X.data[-1] /= 2
     assert everything(lw.fit(PLAIN, X, y, **SMOOTH, checkpoint=lw.Checkpoint(path))) == everything(
         lw.fit(PLAIN, X, y, **SMOOTH)
     )

@@ -164,6 +164,9 @@ def train(
     if every is None:
         _run(job)
         return
+    if not quiet:
+        line = f"checkpoints: every {str(checkpoint_every).strip()}; after a crash, {how_to_go_on(folder)}"
+        Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
     plan = Plan.of(options, str(checkpoint_every), job.command)
     with unfinished.begun(folder, plan.to_data(), overwrite, foreign_files):
         _run(replace(job, overwrite=True), Checkpoint(folder / unfinished.CHECKPOINT, every))
