@@ -108,9 +108,11 @@ def train(
     overwrite: Annotated[bool, typer.Option(
         "--overwrite", help="Replace the model in the folder, or in models/NAME.", rich_help_panel=OUTPUT)] = False,
     checkpoint_every: Annotated[str | None, typer.Option(
+        metavar="TIME",
         help="Keep all that training needs to go on, every 30s, 5m or 1h, in the folder for the model.",
         rich_help_panel=OUTPUT)] = None,
     resume: Annotated[Path | None, typer.Option(
+        metavar="FOLDER",
         help="Go on with the training in this folder after a crash; takes no other option but --quiet and --json.",
         rich_help_panel=OUTPUT)] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False,
@@ -119,12 +121,15 @@ def train(
 ) -> None:  # fmt: skip
     """Train a network on a table or on images, and keep it in a folder.
 
-    Ctrl-C ends training after the current batch; the model is kept all the same. With --checkpoint-every the checkpoint
-    is kept beside it, and --resume goes on. After a crash, a kill or a loss of power, --resume ends with the same
-    parameters and history, bit for bit, as if there had been none.
+    Ctrl-C ends training after the current batch; the model is kept all the same.
 
-    Exit codes: 0 if the model is there (also if it was finished before --resume), 2 if something cannot be used or
-    written (a line says what), 130 if Ctrl-C was pressed twice.
+    With --checkpoint-every, --resume FOLDER goes on after Ctrl-C, a crash,
+    kill -9 or a loss of power. It ends with the parameters and the history
+    of a training that nobody disturbed, bit for bit.
+
+    Exit codes: 0 the model is there (also if it was before --resume);
+    2 something cannot be used or written, which a line says;
+    130 Ctrl-C was pressed twice.
 
     Examples:
 
