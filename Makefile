@@ -12,7 +12,7 @@ ON_BOTH_ENGINES := $(addprefix tests/,training network program gradients indepen
 	$(addprefix estimators/,test_same_results.py test_going_on.py test_autoencoder.py))
 PYTEST := -m pytest -n auto --dist loadfile
 
-.PHONY: train test notes-test check bench sanitize clean native
+.PHONY: train test stress notes-test check bench sanitize clean native
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:  # the targets share one environment
@@ -24,6 +24,11 @@ test: export LAYERWISE_REQUIRE_NATIVE := 1
 test: native $(VENV)/.test  ## Run all tests, documented examples included, then those of the engine on the other engine
 	LAYERWISE_ENGINE=native $(BIN)/python $(PYTEST)
 	LAYERWISE_ENGINE=reference $(BIN)/python $(PYTEST) $(ON_BOTH_ENGINES)
+
+# What takes too long for every day: a line for each.
+stress: export LAYERWISE_REQUIRE_NATIVE := 1
+stress: native $(VENV)/.test  ## Kill training at random moments and resume it, 50 times
+	$(BIN)/python tests/stress/kill.py 50
 
 # Each chapter as a script first: what a reader of the file runs. The browser is Debian's package chromium, or Chrome.
 notes-test: export LAYERWISE_REQUIRE_NATIVE := 1

@@ -72,6 +72,7 @@ _HOME = {
     "analysis": "analysis",
     "proofs": "proofs",
     "load": "loading",
+    "Checkpoint": "storage",
     "save": "storage",
     "LayerwiseError": "errors",
     "DivergenceError": "errors",
@@ -133,7 +134,7 @@ if TYPE_CHECKING:
     from .rules.penalties import L1, L2, Penalty
     from .rules.schedules import Constant, Cosine, CosLog4, InverseTime, StepDecay
     from .rules.updates import SGD, Adagrad, Adam, AdamW, OwnUpdate, RMSProp
-    from .storage import save
+    from .storage import Checkpoint, save
     from .training.fit import Model, fit
     from .training.history import History
     from .training.many import fit_many

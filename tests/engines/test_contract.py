@@ -94,6 +94,21 @@ def test_the_key_counts_on():
     assert run(key=(2**64 - 1, 2**32 - 3))[0].finite
 
 
+@pytest.mark.parametrize("cut", [1, 2])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sums_go_on_bit_for_bit(cut, dtype):
+    """Not so for means of means: an epoch that was cut has to be recorded as if it had not been."""
+    whole = run(dtype=dtype)[0].sums
+    first, theta = run(dtype=dtype, bounds=BOUNDS[:cut])
+    loaded = training(dtype=dtype)
+    table = np.array([scalars(loaded.program)])
+    source, given = Source(X, Y), dict(first.sums)
+    rest = loaded.run(vectors_of(theta), source, ORDER, BOUNDS[cut:], table, (5, cut), never, given)
+    assert rest.sums == whole
+    assert given == first.sums
+    assert set(whole) == {"objective", "loss", "score", "gradient_norm"}
+
+
 def test_places_name_the_rows_for_masks():
     places = np.arange(ROWS) + 100
     moved = run(source=Source(X, Y, None, places))[1].vector

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,9 +44,9 @@ def failing(monkeypatch, owner, name, error, at):
 
 
 @pytest.fixture
-def no_exchange(monkeypatch):
-    """A system that cannot exchange two folders in one step."""
-    monkeypatch.setattr(atomic, "_exchanged", lambda one, other: False)
+def without_exchange(monkeypatch):
+    """As on a system that cannot let two folders change places in one step."""
+    monkeypatch.setattr(atomic, "_exchange", lambda first, second: False)
 
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -71,9 +72,10 @@ def test_a_failure_leaves_nothing(model, tmp_path, monkeypatch, refuses, tree, o
     assert tree(tmp_path) == before
 
 
+@pytest.mark.usefixtures("without_exchange")
 @pytest.mark.parametrize(("owner", "name", "error", "at", "pieces"), FAILURES)
 def test_a_failure_leaves_the_old_model(
-    model, other, tmp_path, monkeypatch, no_exchange, refuses, tree, owner, name, error, at, pieces
+    model, other, tmp_path, monkeypatch, refuses, tree, owner, name, error, at, pieces
 ):
     save(tmp_path / "m", model)
     before = tree(tmp_path)
@@ -86,9 +88,39 @@ def test_a_failure_leaves_the_old_model(
     assert load(tmp_path / "m").parameters.vector.tobytes() == model.parameters.vector.tobytes()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no exchange of names")
+def test_the_old_and_the_new_model_change_places_in_one_step(model, other, tmp_path, monkeypatch, tree):
+    """So that a loss of power leaves one of them there."""
+    save(tmp_path / "m", model)
+    seen = []
+    usual = atomic._exchange
+
+    def exchange(first, second):
+        seen.append((load(first).parameters.vector.tobytes(), load(second).parameters.vector.tobytes()))
+        done = usual(first, second)
+        seen.append((load(second).parameters.vector.tobytes(), load(first).parameters.vector.tobytes()))
+        return done
+
+    monkeypatch.setattr(atomic, "_exchange", exchange)
+    monkeypatch.setattr(atomic, "_replace", None)
+    save(tmp_path / "m", other, overwrite=True)
+    old, new = model.parameters.vector.tobytes(), other.parameters.vector.tobytes()
+    assert seen == [(old, new), (old, new)]
+    assert load(tmp_path / "m").parameters.vector.tobytes() == new
+    assert [path.name for path in tmp_path.iterdir()] == ["m"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no exchange of names")
+def test_an_exchange_that_fails_is_an_error(tmp_path):
+    (tmp_path / "m").mkdir()
+    with pytest.raises(FileNotFoundError):
+        atomic._exchange(tmp_path / "m", tmp_path / "none")
+
+
+@pytest.mark.usefixtures("without_exchange")
 @pytest.mark.parametrize("error", [OSError(errno.EXDEV, "Invalid cross-device link"), KeyboardInterrupt()])
 def test_the_old_model_comes_back_if_the_new_one_cannot_take_its_place(
-    model, other, tmp_path, monkeypatch, no_exchange, tree, error
+    model, other, tmp_path, monkeypatch, tree, error
 ):
     save(tmp_path / "m", model)
     before = tree(tmp_path)
@@ -100,7 +132,7 @@ def test_the_old_model_comes_back_if_the_new_one_cannot_take_its_place(
     assert tree(tmp_path) == before
 
 
-def test_the_old_model_is_hidden_rather_than_lost(model, other, tmp_path, monkeypatch, no_exchange, tree):
+def test_the_old_model_is_hidden_rather_than_lost(model, other, tmp_path, monkeypatch, without_exchange, tree):
     save(tmp_path / "m", model)
     before = tree(tmp_path / "m")
     usual, calls = Path.rename, []
@@ -267,13 +299,13 @@ def test_an_output_of_ones_own_is_refused_before_anything_is_written(make_model,
 def test_everything_is_on_the_disk_before_it_is_seen(model, other, tmp_path, monkeypatch):
     """Each file and the new folder before the renaming; after it every folder that has a new entry."""
     synced, seen_at = [], []
-    usual, exchange = os.fsync, atomic._exchanged
+    usual, exchange = os.fsync, atomic._exchange
     monkeypatch.setattr(
         os, "fsync", lambda handle: (synced.append(os.readlink(f"/proc/self/fd/{handle}")), usual(handle))
     )
     rename = Path.rename
     monkeypatch.setattr(Path, "rename", lambda self, to: (seen_at.append(len(synced)), rename(self, to))[1])
-    monkeypatch.setattr(atomic, "_exchanged", lambda *two: (seen_at.append(len(synced)), exchange(*two))[1])
+    monkeypatch.setattr(atomic, "_exchange", lambda *two: (seen_at.append(len(synced)), exchange(*two))[1])
     save(tmp_path / "a" / "b" / "m", model)
     save(tmp_path / "a" / "b" / "m", other, overwrite=True)
     assert seen_at == [4, 4 + 3 + 4]

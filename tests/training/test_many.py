@@ -386,5 +386,6 @@ def test_an_update_whose_rate_cannot_be_replaced(sample, refuses):
 def test_it_takes_what_fit_takes():
     ours, theirs = (inspect.signature(function).parameters for function in (lw.fit_many, lw.fit))
     own = ["seeds", "rates", "penalties", "rows", "validation_rows"]
-    assert [name for name in ours if name not in own] == list(theirs)
-    assert all(ours[name] == theirs[name] for name in theirs)
+    common = [name for name in theirs if name != "checkpoint"]  # a file holds one training
+    assert [name for name in ours if name not in own] == common
+    assert all(ours[name] == theirs[name] for name in common)

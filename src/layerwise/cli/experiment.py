@@ -8,7 +8,7 @@ import operator
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +27,7 @@ from ..rules.schedules import schedule as schedule_named
 from ..rules.updates import Update
 from ..rules.updates import update as update_named
 from ..training.batches import batch_bounds
-from ..training.fit import Model, fit
+from ..training.fit import Keeper, Model, fit
 from ..training.state import TrainingState
 
 Array = npt.NDArray[Any]
@@ -156,7 +156,7 @@ def check_options(options: Options) -> None:
 
 def run(
     experiment: Experiment, options: Options, callback: Callable[[TrainingState], object],
-    progress: Callable[[TrainingState], object],
+    progress: Callable[[TrainingState], object], checkpoint: Keeper | None = None,
 ) -> Model:  # fmt: skip
     """Train; on divergence the error's model has the last good parameters."""
     X, y = experiment.X, experiment.y
@@ -167,6 +167,7 @@ def run(
         validation=(X["validation"], y["validation"]) if watch else None, seed=options.seed, schedule=options.schedule,
         dtype=options.dtype, patience=options.patience if watch and options.patience else None,
         restore_best=watch and options.patience > 0, callbacks=[callback], progress=progress,
+        checkpoint=checkpoint,
     )  # fmt: skip
 
 
@@ -206,7 +207,7 @@ def predicted_codes(f: Array) -> Array:
 
 def write(
     folder: Path, experiment: Experiment, options: Options, model: Model, found: Results,
-    overwrite: bool, command: list[str], report: bool = True,
+    overwrite: bool, command: list[str], report: bool = True, unfinished: Mapping[str, bytes] | None = None,
 ) -> str | None:  # fmt: skip
     """Write the model folder with its picture and report; return why there is none, if so."""
     from ..storage import save
@@ -220,6 +221,7 @@ def write(
         files, missing = {}, str(problem)
     save(
         folder, model, preparation=experiment.preparation, target=experiment.target, overwrite=overwrite, files=files,
+        unfinished=unfinished,
         description={
             "layerwise": __version__,
             "data": {"name": experiment.name, "rows": experiment.rows},

@@ -47,12 +47,14 @@ class Lines:
 
     def __init__(self, console: Console) -> None:
         self.console = console
+        self.begun = False
 
     def epoch(self, state: TrainingState) -> None:
         """Print the epoch."""
         names = columns(state.history)
-        if len(state.history) == 1:
+        if not self.begun:  # which need not be with epoch 1
             self._print(names, names)
+            self.begun = True
         self._print(row(state.history[-1]), names)
 
     def batch(self, state: TrainingState) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,10 +13,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ..errors import DivergenceError
+from ..errors import DivergenceError, SpecificationError, StorageError
+from ..storage import Checkpoint, unfinished
 from ..storage.atomic import check_place
 from ..storage.model_folder import foreign_files
-from ..training.fit import Model
+from ..training.fit import Keeper, Model
 from .experiment import (
     Experiment,
     Options,
@@ -30,15 +32,31 @@ from .experiment import (
     write,
 )
 from .progress import watcher
+from .resume import Announced, Plan, finished, how_to_go_on, kept_for_later, seconds_of, summary_of
 
 DATA, MODEL, RULES, OUTPUT = "Data", "Network", "Training", "Results"
 
 
+@dataclass(frozen=True)
+class Job:
+    """A training that is ready to run, and where its model goes."""
+
+    options: Options
+    experiment: Experiment
+    folder: Path
+    overwrite: bool
+    command: list[str]
+    quiet: bool
+    as_json: bool
+    report: bool = True
+
+
 def train(
-    data: Annotated[str, typer.Argument(
-        metavar="DATA",
+    context: typer.Context,
+    data: Annotated[str | None, typer.Argument(
+        metavar="DATA", show_default=False,
         help="digits, iris, wine, breast-cancer or diabetes; a CSV, Parquet or Arrow file; a folder of IDX files or of "
-        "the course's digit files.")],
+        "the course's digit files.")] = None,
     target: Annotated[str | None, typer.Option(
         help="Column to predict; by default the one named target, or the last.", rich_help_panel=DATA)] = None,
     test: Annotated[str | None, typer.Option(
@@ -91,6 +109,14 @@ def train(
         "--overwrite", help="Replace the model in the folder, or in models/NAME.", rich_help_panel=OUTPUT)] = False,
     report: Annotated[bool, typer.Option(
         help="Write report.html, which takes about two seconds.", rich_help_panel=OUTPUT)] = True,
+    checkpoint_every: Annotated[str | None, typer.Option(
+        metavar="TIME",
+        help="Keep all that training needs to go on, every 30s, 5m or 1h, in the folder for the model.",
+        rich_help_panel=OUTPUT)] = None,
+    resume: Annotated[Path | None, typer.Option(
+        metavar="FOLDER",
+        help="Go on with the training in this folder after a crash; takes no other option but --quiet and --json.",
+        rich_help_panel=OUTPUT)] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.", rich_help_panel=OUTPUT)] = False,
     as_json: Annotated[bool, typer.Option(
         "--json", help="Print one JSON object on standard output.", rich_help_panel=OUTPUT)] = False,
@@ -99,6 +125,14 @@ def train(
 
     Ctrl-C ends training after the current batch; the model is kept all the same.
 
+    With --checkpoint-every, --resume FOLDER goes on after Ctrl-C, a crash,
+    kill -9 or a loss of power. It ends with the parameters and the history
+    of a training that nobody disturbed, bit for bit.
+
+    Exit codes: 0 the model is there (also if it was before --resume);
+    2 something cannot be used or written, which a line says;
+    130 Ctrl-C was pressed twice.
+
     Examples:
 
     layerwise train digits
@@ -106,38 +140,121 @@ def train(
     layerwise train people.csv --target income --hidden 200,100 --dropout 0.1
 
     layerwise train digits --activation sigmoid --update sgd --rate 0.1 --batch-size 1
+
+    layerwise train people.csv --out m --checkpoint-every 30s
+
+    layerwise train --resume m
     """
+    if resume is not None:
+        _refuse_others(context)
+        go_on(resume, quiet, as_json)
+        return
+    if data is None:
+        raise SpecificationError(
+            where="DATA", expected="data to train on", got="none", remedy="name them; see layerwise train --help"
+        )
+    every = None if checkpoint_every is None else seconds_of(checkpoint_every)
     options = Options(
         data=data, target=target, test=test, validation=validation, group=group, time=time, hidden=hidden,
         activation=activation, output=output, update=update, rate=rate, momentum=momentum, schedule=schedule, l2=l2,
         l1=l1, clip_norm=clip_norm, dropout=dropout, batch_norm=batch_norm, batch_size=batch_size, epochs=epochs,
         patience=patience, dtype=dtype, seed=seed,  # type: ignore[arg-type]  # checked with the other options
     )  # fmt: skip
-    console = Console(stderr=True)
     if out is not None:
-        check_place(out, overwrite, foreign_files)
+        _check_place(out, overwrite)
     experiment = prepare(options)
     folder = out if out is not None else _default_folder(experiment.name, overwrite)
-    check_place(folder, overwrite, foreign_files)
+    _check_place(folder, overwrite)
+    job = Job(options, experiment, folder, overwrite, ["layerwise", *sys.argv[1:]], quiet, as_json, report)
     if not quiet:
-        _introduce(console, experiment, options)
+        _introduce(Console(stderr=True), experiment, options)
+    if every is None:
+        _run(job)
+        return
+    if not quiet:
+        line = f"checkpoints: every {str(checkpoint_every).strip()}; after a crash, {how_to_go_on(folder)}"
+        Console(stderr=True).print(line, markup=False, highlight=False, soft_wrap=True)
+    plan = Plan.of(options, str(checkpoint_every), job.command)
+    with unfinished.begun(folder, plan.to_data(), overwrite, foreign_files):
+        _run(replace(job, overwrite=True), Checkpoint(folder / unfinished.CHECKPOINT, every))
+
+
+def go_on(folder: Path, quiet: bool, as_json: bool) -> None:
+    """Go on with the training in a folder; say so if it is finished."""
+    if not unfinished.is_unfinished(folder):
+        description = finished(folder)
+        if as_json:
+            typer.echo(summary_of(folder, description))
+        else:
+            shown = f"{folder}: finished after {_epochs(description['training'].get('epochs'))}; nothing is left to do"
+            typer.echo(shown)
+        return
+    console = Console(stderr=True)
+    with unfinished.locked(folder):
+        check_place(folder, True, foreign_files)
+        plan = Plan.read(folder)
+        experiment = prepare(plan.with_files())
+        job = Job(plan.options, experiment, folder, True, plan.command, quiet, as_json)
+        if not quiet:
+            _introduce(console, experiment, plan.options)
+            for difference in plan.differences():
+                line = f"note: {difference}: the result may differ from that of an uninterrupted training by rounding"
+                console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        checkpoint = Checkpoint(folder / unfinished.CHECKPOINT, seconds_of(plan.every))
+        _run(job, Announced(checkpoint, None if quiet else console))
+
+
+def _refuse_others(context: typer.Context) -> None:
+    """Refuse whatever else was given beside --resume, by name."""
+    others = []
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE" and name not in ("resume", "quiet", "as_json"):
+            others.append("DATA" if name == "data" else parameter.opts[0])
+    if others:
+        raise SpecificationError(
+            where="--resume", expected="nothing else but --quiet and --json", got=", ".join(others),
+            remedy="leave it out: the options are those that training began with",
+        )  # fmt: skip
+
+
+def _check_place(folder: Path, overwrite: bool) -> None:
+    """Refuse a place for the model before any work is done."""
+    if unfinished.is_unfinished(folder):
+        if not overwrite:
+            raise StorageError(
+                where=str(folder), expected="a new folder", got="a training that has not ended",
+                remedy=f"go on with {how_to_go_on(folder)}, or give --overwrite to begin anew",
+            )  # fmt: skip
+        with unfinished.locked(folder):
+            pass
+    check_place(folder, overwrite, foreign_files)
+
+
+def _run(job: Job, checkpoint: Keeper | None = None) -> None:
+    """Train, write the model and print how good it is."""
+    console, options, experiment, folder = Console(stderr=True), job.options, job.experiment, job.folder
     problem: DivergenceError | None = None
-    with watcher(console, quiet, options.epochs, steps_per_epoch(experiment, options)) as watching:
+    with watcher(console, job.quiet, options.epochs, steps_per_epoch(experiment, options)) as watching:
         try:
-            model = run(experiment, options, watching.epoch, watching.batch)
+            model = run(experiment, options, watching.epoch, watching.batch, checkpoint)
         except DivergenceError as diverged:
             problem, model = diverged, diverged.model
             if not model.history:
+                if checkpoint is not None:
+                    unfinished.discard(folder)  # it would come to the same end again
                 raise _with_remedy(problem, "no epoch was finished, so nothing was kept") from None
     found = results(experiment, model)
-    command = ["layerwise", *sys.argv[1:]]
-    missing = write(folder, experiment, options, model, found, overwrite, command, report)
-    if missing and not quiet:
+    interrupted = model.state is not None and model.state.stopped == "interrupted"
+    kept = kept_for_later(folder) if interrupted and checkpoint is not None else {}
+    missing = write(folder, experiment, options, model, found, job.overwrite, job.command, job.report, kept)
+    if missing and not job.quiet:
         console.print(f"no picture: {missing}", style="yellow", markup=False)
     if problem is not None:
-        kept = best_epoch(options, model) or len(model.history)
-        raise _with_remedy(problem, f"the parameters of epoch {kept} were kept in {folder}")
-    if as_json:
+        epoch = best_epoch(options, model) or len(model.history)
+        raise _with_remedy(problem, f"the parameters of epoch {epoch} were kept in {folder}")
+    if job.as_json:
         assert model.state is not None
         summary = {
             **found,
@@ -148,6 +265,8 @@ def train(
         typer.echo(json.dumps(summary))
     else:
         _conclude(Console(), options, model, found, folder)
+        if kept:
+            typer.echo(f"go on: {how_to_go_on(folder)}")
 
 
 def _with_remedy(problem: DivergenceError, more: str) -> DivergenceError:

@@ -63,8 +63,9 @@ class EpochTotals:
     ----------
     batches, rows : int
         Finished in this run.
-    means : dict of str to float
-        The program's outputs by name, averaged over rows; empty if there was no batch.
+    sums : dict of str to float
+        The program's outputs by name, each batch's times its number of rows, added in the order of the batches to what
+        the run was given as `before`; empty if there was no batch.
     finite : bool
         False if the first output became NaN or infinite; the run ends there.
     stopped : bool
@@ -73,9 +74,14 @@ class EpochTotals:
 
     batches: int = 0
     rows: int = 0
-    means: dict[str, float] = field(default_factory=dict)
+    sums: dict[str, float] = field(default_factory=dict)
     finite: bool = True
     stopped: bool = False
+
+    @property
+    def means(self) -> dict[str, float]:
+        """The outputs averaged over rows, of a run that had nothing before it; empty if there was no batch."""
+        return {name: total / self.rows for name, total in self.sums.items()}
 
 
 class Executable(ABC):
@@ -97,6 +103,7 @@ class Executable(ABC):
     def run(
         self, vectors: Mapping[str, Array], source: Source, order: Array,
         bounds: Sequence[tuple[int, int]] | Array, table: Array, key: tuple[int, int], poll: Callable[[int], bool],
+        before: Mapping[str, float] | None = None,
     ) -> EpochTotals:  # fmt: skip
         """Run the program on each batch of rows ``order[start:end]``, one after the other.
 
@@ -119,6 +126,8 @@ class Executable(ABC):
         poll : callable
             Given the number of batches done in this run; True ends the run there. It is called from time to time (see
             `POLL_SECONDS`), and once after the last batch, however the run ends; what it raises goes to the caller.
+        before : mapping of str to float, optional
+            Sums to add to, of an earlier run: in parts, a run has the sums that it has in one go, bit for bit.
 
         Returns
         -------

@@ -81,11 +81,12 @@ class ReferenceExecutable(Executable):
     def run(
         self, vectors: Mapping[str, Array], source: Source, order: Array,
         bounds: Sequence[tuple[int, int]] | Array, table: Array, key: tuple[int, int], poll: Callable[[int], bool],
+        before: Mapping[str, float] | None = None,
     ) -> EpochTotals:  # fmt: skip
         check_vectors(self.program, self.dtype, vectors)
         batches = check_run(self.program, source, order, bounds, table, key)
         totals = EpochTotals()
-        sums = dict.fromkeys((name for name, _ in self.program.outputs), 0.0)
+        sums = {name: before[name] if before else 0.0 for name, _ in self.program.outputs}
         views = self._views(vectors)
         asked = time.monotonic()
         with one_thread():
@@ -107,7 +108,7 @@ class ReferenceExecutable(Executable):
                 if last or totals.stopped:
                     break
         if totals.rows:
-            totals.means = {name: total / totals.rows for name, total in sums.items()}
+            totals.sums = sums
         return totals
 
     def call(self, vectors: Mapping[str, Array], given: Mapping[str, Any]) -> dict[str, Array]:

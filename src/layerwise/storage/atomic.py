@@ -10,14 +10,9 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
-from typing import Final
 
 from ..errors import StorageError
-
-#: A flag of renameat2, of Linux 3.15 and later.
-RENAME_EXCHANGE: Final = 2
 
 
 def check_place(folder: Path, overwrite: bool, foreign: Callable[[Path], list[str]]) -> None:
@@ -31,7 +26,7 @@ def check_place(folder: Path, overwrite: bool, foreign: Callable[[Path], list[st
     foreign : callable (path) -> list of str
         The names in a folder that must not be lost: a folder with any is never replaced.
     """
-    with _storage_errors(folder):
+    with storage_errors(folder):
         if folder.exists() or folder.is_symlink():
             _check_existing(folder, overwrite, foreign)
         place = _behind_links(folder)
@@ -87,7 +82,7 @@ def write_folder(
     """
     check_place(folder, overwrite, foreign)
     place = _behind_links(folder)
-    with _storage_errors(folder), _parents(place) as new:
+    with storage_errors(folder), _parents(place) as new:
         fresh = _beside(place)
         try:
             fill(fresh)
@@ -96,7 +91,8 @@ def write_folder(
             fresh.chmod(0o777 & ~_umask())  # mkdtemp makes private folders; a model is as open as any other file
             _to_disk(fresh)
             if place.exists():
-                _replace(place, fresh)
+                if not _exchange(place, fresh):
+                    _replace(place, fresh)
             else:
                 fresh.rename(place)
             for parent in {place.parent, *(made.parent for made in new)}:
@@ -127,13 +123,25 @@ def _parents(folder: Path) -> Iterator[list[Path]]:
                 parent.rmdir()
 
 
+def _exchange(first: Path, second: Path) -> bool:
+    """Let two folders take each other's place in one step; False where the system or the file system cannot."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    if rename is None:
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE: see renameat2(2)
+    if rename(here, os.fsencode(first), here, os.fsencode(second), ctypes.c_uint(exchange)) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+        return False
+    raise OSError(code, os.strerror(code))
+
+
 def _replace(folder: Path, fresh: Path) -> None:
     """Put a folder in the place of another; the old one is back if the new one cannot take its place.
 
-    Where the system can exchange the two at once, there is no moment without a folder, whatever happens to the process.
+    In two steps: after a loss of power between them the old folder is in a hidden one beside its place.
     """
-    if _exchanged(folder, fresh):
-        return  # the old one is where the new one was, and goes with it
     shelter = _beside(folder)
     old = shelter / folder.name
     try:
@@ -148,22 +156,6 @@ def _replace(folder: Path, fresh: Path) -> None:
             shelter.rmdir()
         raise
     shutil.rmtree(shelter, ignore_errors=True)
-
-
-def _exchanged(one: Path, other: Path) -> bool:
-    """Exchange two folders in a single step; False where the system, or this file system, cannot."""
-    rename = _renameat2()
-    here = -100  # AT_FDCWD
-    return rename is not None and rename(here, os.fsencode(one), here, os.fsencode(other), RENAME_EXCHANGE) == 0
-
-
-@cache
-def _renameat2() -> Callable[..., int] | None:
-    """Return Linux's call, which Python has no name for; None elsewhere."""
-    try:
-        return ctypes.CDLL(None).renameat2 if sys.platform == "linux" else None
-    except (AttributeError, OSError):  # an older C library
-        return None
 
 
 def _umask() -> int:
@@ -181,7 +173,8 @@ def _to_disk(path: Path) -> None:
 
 
 @contextmanager
-def _storage_errors(folder: Path) -> Iterator[None]:
+def storage_errors(folder: Path) -> Iterator[None]:
+    """Make a StorageError of what goes wrong in a block that writes."""
     try:
         yield
     except StorageError:
@@ -195,3 +188,31 @@ def _storage_errors(folder: Path) -> Iterator[None]:
             got="a file in the place of a folder" if in_the_way else (problem.strerror or str(problem)).lower(),
             remedy="free some space or choose another --out" if full else "choose another --out",
         ) from problem
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file that is, at every moment, either the one before or the new one, also after a loss of power.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder has to be there. One process may write there at a time.
+    content : bytes
+
+    Raises
+    ------
+    StorageError
+        If the disk is full, or writing is not permitted; the file is as it was then.
+    """
+    fresh = path.with_name(f"{path.name}.new")  # always the same, so that a crash leaves one at most
+    with storage_errors(path):
+        try:
+            with fresh.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(path)
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            raise
+        _to_disk(path.parent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from ..ops.memory import aligned
 from .atomic import write_folder
 from .reading import MOST_BYTES, MOST_VALUES, digests_of, one_line, parsed, read, refusal, values_of
 from .tensors import Array, Shape, TensorFile, finite
+from .unfinished import FILES, is_unfinished
 
 FORMAT: Final = "layerwise-model"
 VERSION: Final = 2
@@ -29,7 +31,8 @@ MOST_EPOCHS: Final = 250_000
 
 
 def write_document(
-    folder: Path, document: Mapping[str, Any], contents: Mapping[str, bytes], overwrite: bool
+    folder: Path, document: Mapping[str, Any], contents: Mapping[str, bytes], overwrite: bool,
+    unfinished: Mapping[str, bytes] | None = None,
 ) -> None:  # fmt: skip
     """Write a model folder: model.json with the version and the checksums of the other files, and these.
 
@@ -68,7 +71,8 @@ def write_document(
         )  # fmt: skip
 
     def fill(fresh: Path) -> None:
-        for name, content in {**contents, DESCRIPTION: description}.items():
+        # Checksums are for what stays as it is, so none of what a training goes on from.
+        for name, content in {**contents, DESCRIPTION: description, **(unfinished or {})}.items():
             (fresh / name).write_bytes(content)
 
     write_folder(folder, fill, overwrite, foreign_files)
@@ -77,6 +81,11 @@ def write_document(
 def read_document(folder: Path) -> dict[str, Any]:
     """Return model.json after the checks that hold for every model: format, version, names and checksums of files."""
     path = folder / DESCRIPTION
+    if is_unfinished(folder) and not path.exists():
+        raise refusal(
+            folder, "a trained model", "a training that has not ended",
+            f"finish it: layerwise train --resume {shlex.quote(str(folder))}",
+        )  # fmt: skip
     document = parsed(read(folder, DESCRIPTION), path)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise refusal(path, "a Layerwise model", "something else")
@@ -98,6 +107,8 @@ def foreign_files(folder: Path) -> list[str]:
         ours = {DESCRIPTION, *read_document(folder)["sha256"]}
     except StorageError:
         ours = set()
+    if is_unfinished(folder):
+        ours |= FILES
     return sorted(path.name for path in folder.iterdir() if path.name not in ours)
 
 

@@ -83,6 +83,7 @@ class SavedModel:
 def save(
     folder: str | Path, model: Model, *, preparation: Preparation | None = None, target: TargetCoding | None = None,
     description: Mapping[str, Any] | None = None, files: Mapping[str, bytes] | None = None, overwrite: bool = False,
+    unfinished: Mapping[str, bytes] | None = None,
 ) -> None:  # fmt: skip
     """Write a model folder; it appears complete or not at all.
 
@@ -98,6 +99,8 @@ def save(
         More files, such as a picture.
     overwrite : bool
         Replace an existing model folder, if nothing else is in it.
+    unfinished : mapping of name to content, optional
+        The files of a training that is to go on.
 
     Raises
     ------
@@ -124,7 +127,7 @@ def save(
         "preparation": preparation.to_data() if preparation else None,
         "target": target.to_data() if target else None,
     }
-    write_document(Path(folder), document, contents, overwrite)
+    write_document(Path(folder), document, contents, overwrite, unfinished)
 
 
 def load(folder: str | Path) -> SavedModel:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, final
+from typing import Any, Literal, Protocol, final
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,19 @@ Array = npt.NDArray[Any]
 Callback = Callable[[TrainingState], object]
 #: Seconds between two calls of a progress function.
 TICK = 0.1
+
+
+class Keeper(Protocol):
+    """Where a state is kept from time to time, to go on from after a crash; ``lw.Checkpoint`` is one."""
+
+    def begin(self, state: TrainingState, data: TrainingData) -> bool:
+        """Bring a fresh state to where training was; return False if there is nothing to go on from."""
+
+    def due(self) -> bool:
+        """Return whether it is time to write; asked some fifty times a second, so it has to be quick."""
+
+    def write(self, state: TrainingState) -> None:
+        """Keep the state, which is between two batches."""
 
 
 @final
@@ -92,6 +105,7 @@ def fit(
     min_improvement: float = 0.0, restore_best: bool | None = None, callbacks: Callback | Sequence[Callback] = (),
     progress: Callback | None = None, shuffle: bool = True, order: Order | None = None,
     exact_train_loss: bool = False, initial: Parameters | None = None, clip_norm: float | None = None,
+    checkpoint: Keeper | None = None,
 ) -> Model:  # fmt: skip
     """Train a network on arrays.
 
@@ -132,6 +146,8 @@ def fit(
         Called now and then within an epoch, at most ten times a second.
     shuffle, order, exact_train_loss, initial, clip_norm
         See `start`. Schedules count epochs of all training rows, also where `order` leaves some out.
+    checkpoint : Checkpoint, optional
+        ``lw.Checkpoint(path, every=30)`` keeps the state in a file; the same call goes on from it after a crash.
 
     Returns
     -------
@@ -169,7 +185,9 @@ def fit(
         clip_norm=clip_norm,
     )  # fmt: skip
     restore = restores_best(patience, restore_best)
-    return train(state, data, epochs, restore, [callbacks] if callable(callbacks) else callbacks, progress)
+    if checkpoint is not None and checkpoint.begin(state, data) and state.stopped not in (None, "interrupted"):
+        return _model(state, restore)  # training had ended before all epochs were made
+    return train(state, data, epochs, restore, [callbacks] if callable(callbacks) else callbacks, progress, checkpoint)
 
 
 def restores_best(patience: int | None, restore_best: bool | None) -> bool:
@@ -193,12 +211,12 @@ def begin(
 
 def train(
     state: TrainingState, data: TrainingData, epochs: int, restore_best: bool, callbacks: Sequence[Callback] = (),
-    progress: Callback | None = None,
+    progress: Callback | None = None, checkpoint: Keeper | None = None,
 ) -> Model:  # fmt: skip
     """Run epochs until there are `epochs` of them or something ends training; see `fit`."""
     with interruptible() as interruption:
         model, finite = run_epochs(
-            state, data, epochs, restore_best, callbacks, progress, lambda: interruption.asked
+            state, data, epochs, restore_best, callbacks, progress, lambda: interruption.asked, checkpoint
         )  # fmt: skip
     if not finite:
         at = f"epoch {state.epoch + 1}"
@@ -212,34 +230,48 @@ def train(
 
 def run_epochs(
     state: TrainingState, data: TrainingData, epochs: int, restore_best: bool, callbacks: Sequence[Callback],
-    progress: Callback | None, interrupted: Callable[[], bool],
+    progress: Callback | None, interrupted: Callable[[], bool], checkpoint: Keeper | None = None,
 ) -> tuple[Model, bool]:  # fmt: skip
     """Do what `train` does, in any thread; return False beside the model if the loss became NaN or infinite."""
     state.stopped = "interrupted" if interrupted() else None
-    last_finite = state.parameters.copy()
+    last_finite = state.parameters.copy() if state.last_finite is None else state.last_finite
+    state.last_finite = last_finite
     next_tick = 0.0
+    kept_at = -1  # a checkpoint for each update at most: validation, which starts again after one, has to end some day
+
+    def to_be_kept() -> bool:
+        return checkpoint is not None and state.steps > kept_at and checkpoint.due()
 
     def after_batch() -> bool:
         nonlocal next_tick
         if progress is not None and time.perf_counter() >= next_tick:
             progress(state)
             next_tick = time.perf_counter() + TICK
-        return interrupted()
+        return interrupted() or to_be_kept()
 
-    while state.epoch < epochs and state.stopped is None:
-        if not state.train_epoch(data, after_batch):
-            state.stopped = "diverged"
-            state.return_to(last_finite)
-            return _model(state, restore_best), False
-        if state.position == 0:
-            last_finite.vector[...] = state.parameters.vector
-            last_finite.statistics[...] = state.parameters.statistics
-            for callback in callbacks:
-                callback(state)
-        if interrupted():
-            state.stopped = "interrupted"
-            if not np.isfinite(state.parameters.vector).all():  # the last batch has just spoilt them
+    try:
+        while state.epoch < epochs and state.stopped is None:
+            if not state.train_epoch(data, after_batch):
+                state.stopped = "diverged"
                 state.return_to(last_finite)
+                return _model(state, restore_best), False
+            if state.position == 0:
+                last_finite.vector[...] = state.parameters.vector
+                last_finite.statistics[...] = state.parameters.statistics
+                for callback in callbacks:
+                    callback(state)
+            finite = state.position == 0 or bool(np.isfinite(state.parameters.vector).all())
+            if interrupted():
+                state.stopped = "interrupted"
+                if not finite:  # the last batch has just spoilt them
+                    state.return_to(last_finite)
+            if checkpoint is not None and finite and (state.stopped is not None or to_be_kept()):
+                checkpoint.write(state)
+                kept_at = state.steps
+        if checkpoint is not None and kept_at < state.steps and state.stopped is None:
+            checkpoint.write(state)
+    finally:
+        state.last_finite = None
     if state.position == 0 and not callbacks:  # which might have changed the parameters
         return _model(state, restore_best, last_finite), True
     return _model(state, restore_best), True

@@ -67,6 +67,10 @@ class TrainingState:
         Why training ended: "patience", "callback", "interrupted", "diverged".
     seen : dict of str to float
         The means of what the steps of the latest epoch returned, as far as it has come.
+    sums : dict of str to float
+        The sums over rows that they are made from.
+    last_finite : Parameters or None
+        Those of the last epoch's end, or of the start: what a divergence returns to. While training runs.
     """
 
     network: Network
@@ -83,6 +87,8 @@ class TrainingState:
     seconds: float = 0.0
     stopped: str | None = None
     seen: dict[str, float] = field(default_factory=dict)
+    sums: dict[str, float] = field(default_factory=dict)
+    last_finite: Parameters | None = None
     _prepared: PreparedSteps = field(default_factory=PreparedSteps, init=False)
 
     def __repr__(self) -> str:
@@ -253,7 +259,7 @@ class TrainingState:
         if self.order is None:
             self.order = self.order_of(self.epoch, data.rows)
         if self.position == 0:
-            self.seen = {}
+            self.seen, self.sums = {}, {}
         bounds = batch_bounds(len(self.order), self.settings.batch_size, self.network)
         order = np.ascontiguousarray(data.in_source(self.order), np.int64)
         run = self.executable(data.source.weights is not None)
@@ -311,12 +317,9 @@ class TrainingState:
             return progress()
 
         rows = order[begin : bounds[-1, 1]]
-        totals = run.run(self.vectors, source, rows, bounds - begin, table, self.key, poll)
-        before = self.seen or dict.fromkeys(totals.means, 0.0)
-        done = done_before + totals.rows
-        self.seen = {
-            name: (before[name] * done_before + mean * totals.rows) / done for name, mean in totals.means.items()
-        }
+        totals = run.run(self.vectors, source, rows, bounds - begin, table, self.key, poll, self.sums)
+        self.sums = totals.sums
+        self.seen = {name: total / (done_before + totals.rows) for name, total in totals.sums.items()}
         return totals
 
     def _finish_epoch(self, data: TrainingData, validation: Evaluation | None, spent: float, started: float) -> None:

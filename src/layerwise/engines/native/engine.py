@@ -75,11 +75,13 @@ class NativeExecutable(Executable):
     def run(
         self, vectors: Mapping[str, Array], source: Source, order: Array,
         bounds: Sequence[tuple[int, int]] | Array, table: Array, key: tuple[int, int], poll: Callable[[int], bool],
+        before: Mapping[str, float] | None = None,
     ) -> EpochTotals:  # fmt: skip
         check_vectors(self.program, self.dtype, vectors)
         batches = check_run(self.program, source, order, bounds, table, key)
         totals = EpochTotals()
-        sums = np.zeros(max(len(self.encoded.outputs), 1))
+        names = [name for name, _ in self.encoded.outputs]
+        sums = np.array([before[name] if before else 0.0 for name in names] or [0.0])
         order, table = np.require(order, requirements=("C", "A")), np.require(table, requirements=("C", "A"))
         kept: list[Array] = []  # what the library reads from must live as long
         known = _is_known(source.X) and _is_known(source.y)
@@ -99,7 +101,7 @@ class NativeExecutable(Executable):
             assert totals.batches > start
         del kept
         if totals.rows:
-            totals.means = {n: float(s) / totals.rows for (n, _), s in zip(self.encoded.outputs, sums, strict=False)}
+            totals.sums = dict(zip(names, sums.tolist(), strict=False))
         return totals
 
     def _run_part(
