@@ -126,8 +126,8 @@ def test_nothing_heavy_is_loaded(code):
 PUBLIC = [
     "Activation", "ActivationDisplay", "Adagrad", "Adam", "AdamW", "Autoencoder", "Checkpoint", "Constant", "CosLog4",
     "Cosine", "DecisionBoundary", "DivergenceError", "DivergenceWarning", "Expression", "FilterDisplay",
-    "FlowGraphDisplay", "GaussianNLL", "GradientFlowDisplay", "HiddenSpaceDisplay", "History", "Huber", "InverseTime", "L1",
-    "L2", "Layer", "LayerwiseError", "LossCurveDisplay", "LossSurfaceDisplay", "MLPClassifier", "MLPRegressor", "Model",
+    "FlowGraphDisplay", "GaussianNLL", "GradientFlowDisplay", "HiddenSpaceDisplay", "History", "Huber",
+    "InverseTime", "L1", "L2", "Layer", "LayerwiseError", "LossCurveDisplay", "LossSurfaceDisplay", "MLPClassifier", "MLPRegressor", "Model",
     "Network", "NetworkDisplay", "Output", "OwnUpdate", "Parameters", "Penalty", "Quantile", "RMSProp",
     "RidgeDisplay", "SGD", "Sigmoid", "Softmax", "SoftmaxGroups", "StepDecay", "TensorBoard", "Trace",
     "TrainingState", "__version__", "analysis", "check_gradient", "expression", "fit", "fit_many",
