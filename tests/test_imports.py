@@ -126,13 +126,13 @@ def test_nothing_heavy_is_loaded(code):
 PUBLIC = [
     "Activation", "ActivationDisplay", "Adagrad", "Adam", "AdamW", "Autoencoder", "Checkpoint", "Constant", "CosLog4",
     "Cosine", "DecisionBoundary", "DivergenceError", "DivergenceWarning", "Expression", "FilterDisplay",
-    "FlowGraphDisplay", "GaussianNLL", "GradientFlowDisplay", "HiddenSpaceDisplay", "History", "Huber",
-    "InverseTime", "L1", "L2", "Layer", "LayerwiseError", "LossCurveDisplay", "LossSurfaceDisplay", "MLPClassifier", "MLPRegressor", "Model",
-    "Network", "NetworkDisplay", "Output", "OwnUpdate", "Parameters", "Penalty", "Quantile", "RMSProp",
-    "RidgeDisplay", "SGD", "Sigmoid", "Softmax", "SoftmaxGroups", "StepDecay", "TensorBoard", "Trace",
-    "TrainingState", "__version__", "analysis", "check_gradient", "expression", "fit", "fit_many",
-    "hessian_vector_product", "input_gradient", "jacobian", "load", "loss_gradient_at_output",
-    "loss_gradient_at_preactivation", "per_example_gradients", "proofs", "save", "start",
+    "FlowGraphDisplay", "GaussianNLL", "GradientFlowDisplay", "HiddenSpaceDisplay", "History", "Huber", "InverseTime",
+    "L1", "L2", "Layer", "LayerwiseError", "LossCurveDisplay", "LossSurfaceDisplay", "MLPClassifier", "MLPRegressor",
+    "Model", "Network", "NetworkDisplay", "Output", "OwnUpdate", "Parameters", "Penalty", "Quantile", "RMSProp",
+    "RidgeDisplay", "SGD", "Sigmoid", "Softmax", "SoftmaxGroups", "StepDecay", "TensorBoard", "Trace", "TrainingState",
+    "__version__", "analysis", "check_gradient", "expression", "fit", "fit_many", "hessian_vector_product",
+    "input_gradient", "jacobian", "load", "loss_gradient_at_output", "loss_gradient_at_preactivation",
+    "per_example_gradients", "proofs", "save", "start",
 ]  # fmt: skip
 PUBLIC_MODULES = ["analysis", "proofs"]
 
