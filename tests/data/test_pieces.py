@@ -90,6 +90,14 @@ def test_what_cannot_be_read(name, content, piece, tmp_path, refuses):
         list(table_pieces(tmp_path / name, (), 64))
 
 
+@pytest.mark.parametrize("frame", [pl.DataFrame({"a": pl.Series([], dtype=pl.Int64)}), pl.DataFrame()])
+def test_a_file_without_rows_is_refused(frame, tmp_path, refuses):
+    for write, name in ((frame.write_parquet, "t.parquet"), (frame.write_ipc, "t.arrow")):
+        write(tmp_path / name)
+        with refuses(DataError, "at least one row and one column"):
+            list(table_pieces(tmp_path / name))
+
+
 def test_a_quote_that_is_never_closed_ends(tmp_path, refuses, monkeypatch):
     monkeypatch.setattr("layerwise.data.streams._LONGEST_LINE", 1000)
     (tmp_path / "t.csv").write_text("a,b\n1,2\n" + '"1,2\n' + "1,2\n" * 1000)

@@ -8,6 +8,7 @@ import gzip
 import io
 import math
 import os
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layerwise.data.columns import MISSING, plain
+from layerwise.data.streams import table_pieces
 from layerwise.data.tables import plain_table, read_table
 from layerwise.data.text import cells_of_text
 from layerwise.errors import DataError, InputError
@@ -189,6 +191,27 @@ def test_bad_text(write, fails, text, pieces):
     path = write("bad.csv", text)
     with fails(DataError, "bad.csv", *pieces):
         read_table(path)
+
+
+@pytest.mark.parametrize("piece", [b"1,2\n", b"\0", b"1"])
+def test_gzip_that_is_made_to_fill_the_memory(write, fails, piece):
+    """Three gigabytes out of a few megabytes, and for streams too."""
+    part = gzip.compress(piece * ((8 << 20) // len(piece)), 9)
+    path = write("t.csv.gz", gzip.compress(b"a,b\n") + part * 400)
+    tracemalloc.start()
+    with fails(DataError, "t.csv.gz", "at most 200 times its size", "gunzip"):
+        read_table(path)
+    with fails(DataError, "t.csv.gz"):
+        list(table_pieces(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(part) * 400 < 20 << 20
+    assert peak < 200 << 20
+
+
+def test_what_packs_very_well_but_is_small_is_read(write):
+    rows = 2_000_000
+    assert read_table(write("t.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * rows)))[0].height == rows
 
 
 def test_damaged_gzip_body(write, fails):

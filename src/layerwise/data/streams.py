@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from ..errors import DataError
 from .columns import check_names, from_text
-from .files import ending, missing, probe, read_bytes, table_format
-from .tables import plain_table, read_table, together, without_index
+from .files import check_unpacked, ending, missing, probe, read_bytes, table_format
+from .tables import check_not_empty, plain_table, read_table, together, without_index
 from .text import cells_of_text
 
 if TYPE_CHECKING:
@@ -117,12 +117,14 @@ def _line_blocks(path: Path, size: int) -> Iterator[tuple[bytes, float]]:
     """Yield whole lines of about `size` bytes together, and how much of the file they end."""
     whole = max(os.path.getsize(path), 1)
     held = b""
-    empty = True
+    empty, unpacked = True, 0
     with _opened(path) as (file, raw):
         while True:
             block = _read(file, path, size)
             empty = empty and not block
             held += block
+            unpacked += len(block)
+            check_unpacked(unpacked, raw.tell(), path.name)
             if not block:
                 break
             cut = _last_line_end(held)
@@ -203,6 +205,7 @@ def _parquet_pieces(path: Path) -> Iterator[Piece]:
         lazy = pl.scan_parquet(path, glob=False)
         rows = int(lazy.select(pl.len()).collect().item())
         names = check_names(lazy.collect_schema().names(), path.name)
+        check_not_empty(rows, len(names), path.name)
         place = 0
         for frame in lazy.collect_batches(chunk_size=ROWS, maintain_order=True):
             frame.columns = names

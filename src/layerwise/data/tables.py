@@ -59,14 +59,19 @@ def read_table(path: str | Path, words: Collection[str] = ()) -> tuple[pl.DataFr
         frame.columns = check_names(frame.columns, where)
         made = [plain(column, where) for column in frame]
     table, left_out = without_index(together(made), where)
-    if table.height == 0 or table.width == 0:
+    check_not_empty(table.height, table.width, where)
+    return table, (*notes, *left_out, *(note for _, note in made if note))
+
+
+def check_not_empty(rows: int, columns: int, where: str) -> None:
+    """Raise a DataError for a table without rows or columns."""
+    if rows == 0 or columns == 0:
         raise DataError(
             where=where,
             expected="at least one row and one column",
-            got=f"{table.height} rows and {table.width} columns",
+            got=f"{rows} rows and {columns} columns",
             remedy="export the file again",
         )
-    return table, (*notes, *left_out, *(note for _, note in made if note))
 
 
 def as_frame(features: object) -> pl.DataFrame:
