@@ -18,5 +18,5 @@ def test_one_line(end):
 def test_a_file_whose_name_has_two_lines(tmp_path):
     path = tmp_path / "two\nlines.csv"
     path.write_bytes(b"")
-    with pytest.raises(DataError, match="two lines.csv: expected data, got an empty file"):
+    with pytest.raises(DataError, match=r"two lines\.csv: expected data, got an empty file"):
         read_table(path)

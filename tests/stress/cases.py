@@ -265,6 +265,7 @@ def note(found: Found, worker: Child, answer: dict[str, Any]) -> None:
         FAILURES.mkdir(parents=True, exist_ok=True)
         shutil.move(worker.place / "case", kept)
     found.failures.append(f"case {worker.seed} ({answer['what']}), kept in {kept}:\n{answer['problem']}")
+    print(found.failures[-1], file=sys.stderr, flush=True)
 
 
 def main(kind: str, arguments: list[str]) -> int:
@@ -288,11 +289,9 @@ def main(kind: str, arguments: list[str]) -> int:
             print(f"  {done} of {count}, {left:.0f} s left", flush=True)
 
     found = try_all(kind, [f"{seed}-{k}" for k in range(first, first + count)], children, progress)
-    for failure in found.failures:
-        print(failure, file=sys.stderr)
     print(
-        f"{kind}: {count} cases in {time.monotonic() - began:.0f} s, {dict(found.came)}, {len(found.failures)} failures; "
-        f"slowest {found.slowest[0]:.2f} s of a processor ({found.slowest[1]}), "
+        f"{kind}: {count} cases in {time.monotonic() - began:.0f} s, {dict(found.came)}, "
+        f"{len(found.failures)} failures; slowest {found.slowest[0]:.2f} s of a processor ({found.slowest[1]}), "
         f"largest {found.largest[0]} MiB ({found.largest[1]})"
     )
     return int(bool(found.failures))

@@ -30,11 +30,11 @@ TABLES = (
 FOLDERS = ("idx", "idx-gz", "course", "course-gz")
 #: Cells, names and words that were trouble somewhere.
 WORDS = [
-    "", "0", "-0", "1e400", "-1e999", "1e-400", "nan", "inf", "-Infinity", "NA", "null", "9223372036854775808", "9" * 400,
-    "0x10", "1_000", "1,5", "١٢", "007", "true", "TRUE", "2024-02-30", "2024-02-29T24:00:00Z", "99999-01-01", "-0001-01-01",
-    "9999-12-31 23:59:59.999999999+99:99", '"', '""', '"""', "'", "\n", "\r", "\t", ";", "|", ",", "\\", "\0", "\x1a", "\x7f",
-    "\ufeff", "\u2028", "\u202e", "e\u0301" * 200, "😀", "target", "y", "__index_level_0__", "=1+1", "%s", "{0}", "[red]",
-    "x" * 70_000, " " * 5000,
+    "", "0", "-0", "1e400", "-1e999", "1e-400", "nan", "inf", "-Infinity", "NA", "null", "9223372036854775808",
+    "9" * 400, "0x10", "1_000", "1,5", "١٢", "007", "true", "TRUE", "2024-02-30", "2024-02-29T24:00:00Z",
+    "99999-01-01", "-0001-01-01", "9999-12-31 23:59:59.999999999+99:99", '"', '""', '"""', "'", "\n", "\r", "\t",
+    ";", "|", ",", "\\", "\0", "\x1a", "\x7f", "\ufeff", "\u2028", "\u202e", "e\u0301" * 200, "😀", "target", "y",
+    "__index_level_0__", "=1+1", "%s", "{0}", "[red]", "x" * 70_000, " " * 5000,
 ]  # fmt: skip
 NUMBERS = [0, 1, 2, 3, 4, 127, 128, 255, 256, 2**15, 2**16, 2**24, 2**31 - 1, 2**31, 2**32 - 1]
 SOUND: dict[str, bytes] = {}
@@ -194,8 +194,8 @@ def change_text(content: bytes, chance: random.Random) -> bytes:
             lines = lines[:line] + lines[line : line + 1] * chance.choice([0, 2, 3000]) + lines[line + 1 :]
             return "\n".join(lines).encode()
         case 5:
-            return text.replace(*chance.choice([(separator, ","), (separator, "\t"), ("\n", "\r"), ('"', ""), (".", ","),
-                                                ("\n", "\n\n"), ("\n", separator), ("\n", '"\n')])).encode()  # fmt: skip
+            swaps = [(separator, ","), (separator, "\t"), ("\n", "\r"), ('"', ""), (".", ","), ("\n", "\n\n")]
+            return text.replace(*chance.choice([*swaps, ("\n", separator), ("\n", '"\n')])).encode()
         case 6:
             return text.encode(chance.choice(["utf-16", "utf-8-sig", "latin-1", "utf-7"]), "replace")
         case 7:
