@@ -23,6 +23,7 @@ import random
 import resource
 import selectors
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -263,9 +264,14 @@ def note(found: Found, worker: Child, answer: dict[str, Any]) -> None:
     shutil.rmtree(kept, ignore_errors=True)
     if (worker.place / "case").exists():
         FAILURES.mkdir(parents=True, exist_ok=True)
-        shutil.move(worker.place / "case", kept)
+        shutil.copytree(worker.place / "case", kept, symlinks=True, ignore=not_to_be_copied)
     found.failures.append(f"case {worker.seed} ({answer['what']}), kept in {kept}:\n{answer['problem']}")
     print(found.failures[-1], file=sys.stderr, flush=True)
+
+
+def not_to_be_copied(folder: str, names: list[str]) -> list[str]:
+    """Return the names of pipes."""
+    return [name for name in names if stat.S_ISFIFO(os.lstat(os.path.join(folder, name)).st_mode)]
 
 
 def main(kind: str, arguments: list[str]) -> int:

@@ -23,7 +23,6 @@ from cases import command, main, refused_or
 
 import layerwise as lw
 from layerwise.cli import train as train_module
-from layerwise.errors import LayerwiseError
 from layerwise.storage.checkpoint_file import to_bytes
 from layerwise.storage.unfinished import CHECKPOINT, TRAINING
 
@@ -41,12 +40,12 @@ class Cut(Exception):
     """Training was cut."""
 
 
-def fit_with(checkpoint: lw.Checkpoint, **settings: Any) -> lw.Model:
+def fit_with(checkpoint: lw.Checkpoint) -> lw.Model:
     """Train the network of the checkpoints a little."""
     net = lw.Network(3, [lw.Layer(4, batch_norm=True)], 3)
     return lw.fit(
-        net, X, Y, epochs=3, batch_size=5, update=lw.Adam(0.01), validation=(X[:7], Y[:7]), patience=2, checkpoint=checkpoint,
-        **settings,
+        net, X, Y, epochs=3, batch_size=5, update=lw.Adam(0.01), validation=(X[:7], Y[:7]), patience=2,
+        checkpoint=checkpoint,
     )  # fmt: skip
 
 
@@ -70,8 +69,8 @@ def cut_after(writes: int, action: Any) -> None:
 
 def prepare(place: Path) -> None:
     """Copy the fixtures of model folders, and begin trainings that do not end."""
-    for folder in sorted(mutations.FIXTURES.glob("v*/")):
-        SOUND.append(Path(shutil.copytree(folder, place / folder.name)))
+    fixtures = sorted(mutations.FIXTURES.glob("v*/"))
+    SOUND.extend(Path(shutil.copytree(folder, place / folder.name)) for folder in fixtures)
     engine = sys.modules["layerwise.engines.interface"]
     usual, engine.POLL_SECONDS = engine.POLL_SECONDS, 0.0
     for writes in (2, 8):  # within the first epoch, and after it
