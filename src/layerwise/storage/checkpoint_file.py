@@ -76,7 +76,7 @@ def read_file(path: Path, wanted: Wanted) -> Content:
 
     where = str(path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+        if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):  # a pipe would be waited for
             raise StorageError(where=where, expected="a checkpoint", got="something that is no file", remedy=REMEDY)
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
