@@ -77,8 +77,14 @@ def refused_or(action: Callable[[], Any]) -> str:
 
 def command(*arguments: str) -> str:
     """Run a command of Layerwise as the console would; return "refused" or "works"."""
+    from typer import Typer
+    from typer.main import get_command
+
+    from layerwise.cli import app as home
     from layerwise.cli import main
 
+    if isinstance(home.app, Typer):  # which would build every command anew for every case
+        home.app = get_command(home.app)
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(list(arguments))
