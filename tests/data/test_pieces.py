@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import time
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from layerwise.data import read_table, table_pieces
-from layerwise.data.streams import ROWS
+from layerwise.data.streams import ROWS, _last_line_end
 from layerwise.errors import DataError
 
 ROW_COUNT = 400
@@ -105,6 +108,20 @@ def test_a_quote_that_is_never_closed_ends(tmp_path, refuses, monkeypatch):
     with refuses(DataError, "quote"):
         for _ in range(100):
             next(pieces)
+
+
+def test_a_quote_that_is_never_closed_before_millions_of_lines(tmp_path, refuses):
+    (tmp_path / "t.csv").write_bytes(b'a\n1\n"' + b"1\n" * 5_000_000)
+    began = time.process_time()
+    with refuses(DataError, "quote"):
+        list(table_pieces(tmp_path / "t.csv", (), 1 << 20))
+    assert time.process_time() - began < 2
+
+
+@given(st.text('a"\n', max_size=60))
+def test_the_last_line_end_outside_quotes(text):
+    ends = [k + 1 for k, letter in enumerate(text) if letter == "\n" and text.count('"', 0, k) % 2 == 0]
+    assert _last_line_end(text.encode()) == max(ends, default=0)
 
 
 def test_what_is_not_there(tmp_path, refuses):

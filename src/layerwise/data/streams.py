@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
+import numpy as np
+
 from ..errors import DataError
 from .columns import check_names, from_text
 from .files import check_unpacked, ending, missing, probe, read_bytes, table_format
 from .tables import check_not_empty, plain_table, read_table, together, without_index
-from .text import cells_of_text
+from .text import cells_of_text, quoted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -152,11 +154,10 @@ def _last_line_end(text: bytes) -> int:
     end = text.rfind(newline)
     if newline == b"\r" and end == len(text) - 1:  # perhaps the first half of \r\n
         end = text.rfind(newline, 0, end)
-    odd = text.count(b'"', 0, max(end, 0)) % 2
-    while end >= 0 and odd:
-        before = text.rfind(newline, 0, end)
-        odd ^= text.count(b'"', max(before, 0), end) % 2
-        end = before
+    if end >= 0 and text.count(b'"', 0, end) % 2:  # inside quotes, which may be millions of lines ago
+        raw = np.frombuffer(text, np.uint8, end)
+        ends = (raw == ord(newline)) & ~quoted(raw)
+        end = int(len(ends) - 1 - ends[::-1].argmax()) if ends.any() else -1
     return end + 1
 
 

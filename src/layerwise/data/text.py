@@ -129,7 +129,7 @@ def text_lines(data: bytes, where: str) -> bytes:
         raise DataError(where=where, expected="data", got="blank lines only", remedy="copy or export the file again")
     if b"\n\n" in data:
         raw = np.frombuffer(data, np.uint8)
-        newline = (raw == ord("\n")) & ~_quoted(raw)
+        newline = (raw == ord("\n")) & ~quoted(raw)
         data = raw[~(newline & np.roll(newline, 1))].tobytes()
     return data
 
@@ -146,7 +146,7 @@ def _refuse_numbers_as_names(names: list[str], where: str) -> None:
         )
 
 
-def _quoted(raw: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def quoted(raw: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Mark the bytes inside quotes; a doubled quote inside a cell closes and opens again, which is right."""
     return np.bitwise_xor.accumulate(raw == ord('"'))
 
@@ -155,7 +155,7 @@ def _check_widths(body: bytes, width: int, separator: str, where: str) -> None:
     raw = np.frombuffer(body, np.uint8)
     marks = (raw == ord("\n")) | (raw == ord(separator))
     if b'"' in body:
-        marks &= ~_quoted(raw)  # which leaves the last newline inside, if a quote is never closed
+        marks &= ~quoted(raw)  # which leaves the last newline inside, if a quote is never closed
     ends = raw[marks] == ord("\n")
     # In a regular file every width-th mark, and no other, ends a line: no need to look at cells one by one.
     if marks[-1] and len(ends) % width == 0:
