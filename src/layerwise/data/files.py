@@ -22,9 +22,9 @@ FORMATS: dict[str, Literal["text", "parquet", "arrow"]] = {
     ".feather": "arrow",
     ".ipc": "arrow",
 }
-#: Data pack to a tenth of their size, seldom to a hundredth: what unpacks to more than so many times its own size, and
-#: to more than so many bytes, is taken for a file that is made to fill the memory.
-MOST_TIMES: Final = 200
+#: Data pack to a tenth of their size, hardly ever to a hundredth: what unpacks to more than so many times its own
+#: size, and to more than so many bytes, is taken for a file that is made to fill the memory.
+MOST_TIMES: Final = 100
 ALWAYS_UNPACKED: Final = 16 << 20
 _PIECE: Final = 4 << 20
 _ACCEPTED = ".csv, .tsv, .txt (each also with .gz), .parquet, .arrow, .feather or .ipc"
