@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import sys
 import time
 
 import polars as pl
@@ -116,6 +118,31 @@ def test_a_quote_that_is_never_closed_before_millions_of_lines(tmp_path, refuses
     with refuses(DataError, "quote"):
         list(table_pieces(tmp_path / "t.csv", (), 1 << 20))
     assert time.process_time() - began < 2
+
+
+def test_line_ends_of_several_kinds(tmp_path):
+    """Python's rule: each is one; the header ends at the first of them."""
+    (tmp_path / "t.csv").write_bytes(b"a,b\r1,2\n3,4\r\n5,6\n" + b"7,8\n" * 20)
+    frame, count = together(table_pieces(tmp_path / "t.csv", (), 10))
+    assert frame.equals(read_table(tmp_path / "t.csv")[0])
+    assert count > 2
+
+
+def test_a_long_line_in_small_pieces(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"a,b\n" + b"x" * (16 << 20) + b",1\n2,3\n")
+    began = time.process_time()
+    frame, _ = together(table_pieces(tmp_path / "t.csv", (), 64))
+    assert frame["b"].to_list() == [1, 3]
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are Unicode")
+def test_a_name_that_is_not_unicode(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.parquet")
+    frame = pl.DataFrame({"a": [1, 2]})
+    frame.write_parquet(tmp_path / "t.parquet")
+    (tmp_path / "t.parquet").rename(path)
+    assert together(table_pieces(path))[0].equals(frame)
 
 
 @given(st.text('a"\n', max_size=60))

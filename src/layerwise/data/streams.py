@@ -17,7 +17,7 @@ from ..errors import DataError
 from .columns import check_names, from_text
 from .files import check_unpacked, ending, missing, probe, read_bytes, table_format
 from .tables import check_not_empty, plain_table, read_table, together, without_index
-from .text import cells_of_text, quoted
+from .text import cells_of_text, first_line_end, quoted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -88,31 +88,36 @@ def table_pieces(path: str | Path, words: Collection[str] = (), piece: int = PIE
 
 def _text_pieces(path: Path, words: Collection[str], size: int) -> Iterator[Piece]:
     header, separator, rows = b"", "\t" if ending(path) == ".tsv" else "", 0
-    for text, done in _line_blocks(path, size):
+    begun = b""
+    for block, done in _line_blocks(path, size):
         where = path.name if rows == 0 else f"{path.name}, rows from {rows + 1} on"
-        if header and not text.strip():
+        if header and not block.strip():
             continue
-        cells, separator = cells_of_text(header + text, where, separator)
+        text = block
         if not header:
-            header = _header(text)
+            begun += block
+            header, text = _header(begun)
+            if not text.strip():  # blank lines, or a header before a very long row
+                header = b""
+                continue
+        cells, separator = cells_of_text(header + text, where, separator)
         made = [from_text(column, where, words=column.name in words) for column in cells]
         frame, _ = without_index(together(made), where)
         yield Piece(frame, rows, done)
         rows += frame.height
+    if begun and not header:
+        cells_of_text(begun, path.name, separator)  # says what is missing
 
 
-def _header(text: bytes) -> bytes:
-    r"""Return the header line, with its end.
+def _header(text: bytes) -> tuple[bytes, bytes]:
+    r"""Part the header line, with its end, from the rest.
 
     >>> _header(b'\n"a\nb",c\r\n1,2\n')
-    b'"a\nb",c\r\n'
+    (b'"a\nb",c\n', b'1,2\n')
     """
-    text = text.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
-    newline = b"\n" if b"\n" in text else b"\r"
-    end = text.find(newline)
-    while text.count(b'"', 0, end) % 2:
-        end = text.find(newline, end + 1)
-    return text[: end + 1]
+    text = text.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
+    end = first_line_end(text)
+    return text[: end + 1], text[end + 1 :]
 
 
 def _line_blocks(path: Path, size: int) -> Iterator[tuple[bytes, float]]:
@@ -122,7 +127,7 @@ def _line_blocks(path: Path, size: int) -> Iterator[tuple[bytes, float]]:
     empty, unpacked = True, 0
     with _opened(path) as (file, raw):
         while True:
-            block = _read(file, path, size)
+            block = _read(file, path, max(size, len(held)))  # twice as much each time, while no line ends
             empty = empty and not block
             held += block
             unpacked += len(block)
@@ -194,9 +199,19 @@ def _read(file: BinaryIO, path: Path, size: int) -> bytes:
         ) from None  # fmt: skip
 
 
+def _is_utf8(path: Path) -> bool:
+    try:
+        return bool(str(path).encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def _parquet_pieces(path: Path) -> Iterator[Piece]:
     import polars as pl
 
+    if not _is_utf8(path):  # which Polars takes for no name at all
+        yield Piece(read_table(path)[0], 0, 1.0)
+        return
     with path.open("rb") as file:
         start = file.read(4)
         file.seek(-min(4, path.stat().st_size), os.SEEK_END)

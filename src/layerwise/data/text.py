@@ -47,9 +47,7 @@ def cells_of_text(data: bytes, where: str, separator: str = "") -> tuple[pl.Data
     [{'a': '1', 'b': 'x'}]
     """
     data = text_lines(data, where)
-    end = data.find(b"\n")
-    while end >= 0 and data.count(b'"', 0, end) % 2:  # a quoted name may span lines
-        end = data.find(b"\n", end + 1)
+    end = first_line_end(data)
     if end < 0:
         raise _stray_quote(where, "in the header")
     header, body = data[:end].decode("utf-8"), data[end + 1 :]
@@ -132,6 +130,20 @@ def text_lines(data: bytes, where: str) -> bytes:
         newline = (raw == ord("\n")) & ~quoted(raw)
         data = raw[~(newline & np.roll(newline, 1))].tobytes()
     return data
+
+
+def first_line_end(data: bytes) -> int:
+    r"""Return the place of the first newline outside quotes, -1 if there is none.
+
+    >>> first_line_end(b'"a\nb",c\n1,2\n')
+    7
+    """
+    end = data.find(b"\n")
+    if end < 0 or data.count(b'"', 0, end) % 2 == 0:
+        return end
+    raw = np.frombuffer(data, np.uint8)
+    ends = (raw == ord("\n")) & ~quoted(raw)
+    return int(ends.argmax()) if ends.any() else -1
 
 
 def _refuse_numbers_as_names(names: list[str], where: str) -> None:
