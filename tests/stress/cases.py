@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Any
 
 #: What a case may take: seconds of a processor, seconds by the clock (others may be at work), and MiB of memory.
-SECONDS, CLOCK, MEMORY = 2.0, 20.0, 1024
+SECONDS, CLOCK, MEMORY = 2.0, float(os.environ.get("LAYERWISE_STRESS_CLOCK", "20")), 1024
 #: A child is not used for more cases, so that what one leaves behind does not count against another.
 CASES_OF_A_CHILD = 400
 #: Seconds until a child is ready.
@@ -180,12 +180,12 @@ class Child:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
         self.place, self.done, self.seed = place, 0, ""
-        self.log = (place / "log").open("w+b")
         quiet = {"RUST_BACKTRACE": "0", "POLARS_MAX_THREADS": "2", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "cases.py"), kind, str(place)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=os.open(place / "log", os.O_WRONLY | os.O_APPEND), env={**os.environ, **quiet}, text=True,
-        )  # fmt: skip
+        with (place / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, str(HERE / "cases.py"), kind, str(place)], stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=log, env={**os.environ, **quiet}, text=True,
+            )  # fmt: skip
         self.until = time.monotonic() + START
 
     def give(self, seed: str) -> None:
@@ -210,7 +210,6 @@ class Child:
             with contextlib.suppress(BrokenPipeError):
                 stream.close()  # type: ignore[union-attr]
         said = (self.place / "log").read_bytes()[-3000:].decode("utf-8", "replace")
-        self.log.close()
         return f"exit code {self.process.returncode}: {said}"
 
 
