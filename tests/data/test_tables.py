@@ -209,6 +209,13 @@ def test_gzip_that_is_made_to_fill_the_memory(write, fails, piece):
     assert peak < 200 << 20
 
 
+@pytest.mark.parametrize("days", [2**31 - 1, -(2**31), 10**8])
+def test_dates_beyond_all_years(tmp_path, days):
+    frame = pl.DataFrame({"a": pl.Series([days, 0, None], dtype=pl.Int32).cast(pl.Date)})
+    frame.write_ipc(tmp_path / "t.arrow")
+    assert read_table(tmp_path / "t.arrow")[0]["a"].to_list() == [float(days), 0.0, None]
+
+
 def test_what_packs_very_well_but_is_small_is_read(write):
     rows = 2_000_000
     assert read_table(write("t.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * rows)))[0].height == rows

@@ -318,10 +318,11 @@ def attempt(source: Path) -> str:
         model = MODELS[source.name.removesuffix("-gz")]
     else:
         model = MODELS["table"]
+        small = 100_000 if source.name.endswith(".gz") else max(300, source.stat().st_size // 10)
         came |= {
             refused_or(lambda: read_table(source)),
             refused_or(lambda: list(table_pieces(source))),
-            refused_or(lambda: list(table_pieces(source, piece=300))),
+            refused_or(lambda: list(table_pieces(source, piece=small))),
         }
     came |= {
         command("predict", model, str(source), "--quiet"),

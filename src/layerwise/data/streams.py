@@ -229,7 +229,8 @@ def _parquet_pieces(path: Path) -> Iterator[Piece]:
             table, _ = without_index(plain_table(frame, where)[0], where)
             place += table.height
             if table.height:
-                yield Piece(table, place - table.height, place / max(rows, 1))
+                yield Piece(table, place - table.height, min(place / rows, 1.0))
+        check_not_empty(place, len(names), path.name)  # the number in the file may be wrong
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
         said = " ".join(str(problem).split())[:100]
         raise DataError(

@@ -57,7 +57,7 @@ def read_table(path: str | Path, words: Collection[str] = ()) -> tuple[pl.DataFr
         read = _read_parquet if kind == "parquet" else _read_arrow
         frame = read(read_bytes(path), where)
         frame.columns = check_names(frame.columns, where)
-        made = [plain(column, where) for column in frame]
+        made = _plain_columns(frame, where)
     table, left_out = without_index(together(made), where)
     check_not_empty(table.height, table.width, where)
     return table, (*notes, *left_out, *(note for _, note in made if note))
@@ -133,6 +133,15 @@ def without_index(table: pl.DataFrame, where: str) -> tuple[pl.DataFrame, tuple[
         got="none for column 1",
         remedy="name it in the header or remove the column",
     )
+
+
+def _plain_columns(frame: pl.DataFrame, where: str) -> list[tuple[pl.Series, str]]:
+    import polars as pl
+
+    try:
+        return [plain(column, where) for column in frame]
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # values that their type does not allow
+        raise _unreadable("Parquet or Arrow", _PANIC, where) from None
 
 
 def _read_parquet(data: bytes, where: str) -> pl.DataFrame:
