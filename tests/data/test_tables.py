@@ -216,6 +216,20 @@ def test_dates_beyond_all_years(tmp_path, days):
     assert read_table(tmp_path / "t.arrow")[0]["a"].to_list() == [float(days), 0.0, None]
 
 
+@pytest.mark.parametrize("size", [2**42, -(2**42), 2**63 - 1])
+@pytest.mark.parametrize(("compression", "begin"), [("lz4", b"\x04\x22\x4d\x18"), ("zstd", b"\x28\xb5\x2f\xfd")])
+@pytest.mark.parametrize("stream", [True, False])
+def test_packed_arrow_buffers_of_terabytes(write, fails, compression, begin, stream, size):
+    """Polars would end the process."""
+    frame, buffer = pl.DataFrame({"a": [1.0] * 1000}), io.BytesIO()
+    (frame.write_ipc_stream if stream else frame.write_ipc)(buffer, compression=compression)
+    content = buffer.getvalue()
+    assert read_table(write("t.arrow", content))[0].equals(frame)
+    at = content.index(begin)
+    with fails(DataError, "t.arrow", f"a buffer of {size} bytes"):
+        read_table(write("t.arrow", content[: at - 8] + size.to_bytes(8, "little", signed=True) + content[at:]))
+
+
 def test_what_packs_very_well_but_is_small_is_read(write):
     rows = 2_000_000
     assert read_table(write("t.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * rows)))[0].height == rows
