@@ -203,8 +203,7 @@ def test_sparse_labels_come_back_sparse(X, tmp_path):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("targets", [1, 2])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("targets", "dtype"), [(1, np.float32), (2, np.float64)])
 def test_regressors(X, tmp_path, loss, targets, dtype):
     X = X.astype(dtype)
     y = np.abs(X[:, :targets]) if targets > 1 else np.abs(X[:, 0])

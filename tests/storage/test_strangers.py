@@ -10,6 +10,7 @@ import struct
 import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import layerwise as lw
@@ -285,6 +286,7 @@ FITTED = "estimator", "networks", 0, "fitted"
         (at(*FITTED, "temperature_")(0.0), ["a temperature of 0.0"]),
         (at(*FITTED, "temperature_")(None), ["an estimator"]),
         (at(*FITTED, "more")(1), ["the unknown 'more'"]),
+        (lambda document: document["estimator"]["networks"][0]["fitted"].pop("watch"), ["a history, and no 'watch'"]),
         (at(*FITTED, "history")("../history.csv"), ["history"]),
         (at(*FITTED, "history")("model.json"), ["a history in model.json"]),
         (at(*FITTED, "history")(None), ["no history"]),
@@ -320,3 +322,52 @@ def test_equal_columns_and_words_are_refused(tmp_path, refuses):
         edit(folder, lambda document, classes=classes: document["target"].update(classes=classes))
         with refuses("classes, or a mean and a scale"):
             lw.load(folder)
+
+
+# --- what is not written because it could not be read -----------------------------------------------------------------
+
+
+def test_no_folder_is_written_that_would_be_refused(make_model, tmp_path, monkeypatch, refuses):
+    model = make_model(lw.Network(2, [3], 2))
+    with refuses("names of files in the folder", "'a/b'"):
+        lw.save(tmp_path / "m", model, files={"a/b": b""})
+    for description in ({"x": float("nan")}, {"x": {1, 2}}, {"x": b"bytes"}):
+        with refuses("model.json", "a description of JSON"):
+            lw.save(tmp_path / "m", model, description=description)
+    spoilt = make_model(lw.Network(2, [3], 2))
+    spoilt.parameters.W[1][0, 0] = np.nan
+    with refuses("finite parameters", "NaN or infinity", "a lower rate"):
+        lw.save(tmp_path / "m", spoilt)
+    monkeypatch.setattr("layerwise.storage.document.MOST_EPOCHS", 0)
+    with refuses("history.csv", "at most 0 epochs, got 1", "keep the last epochs"):
+        lw.save(tmp_path / "m", make_model(lw.Network(2, [3], 2)))
+    monkeypatch.undo()
+    monkeypatch.setattr("layerwise.storage.document.MOST_VALUES", 100)
+    lw.save(tmp_path / "m", model)
+    with refuses("model.json", "about 100 values"):
+        lw.save(tmp_path / "n", model, description={"x": [0] * 100})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m"]
+
+
+def test_long_curves_and_large_ensembles_are_refused_when_saving(tmp_path, monkeypatch, refuses):
+    est = lw.load(FIXTURES / "v2-ensemble")
+    with monkeypatch.context() as patch:
+        patch.setattr("layerwise.estimators.stored.MOST_OF_CURVES", 9)
+        with refuses("loss_curve_", "at most 9 entries", "10"):
+            est.save(tmp_path / "m")
+    with monkeypatch.context() as patch:
+        patch.setattr("layerwise.estimators.stored.MOST_MEMBERS", 1)
+        with refuses("members_", "at most 1, got 2"):
+            est.save(tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
+def test_loading_takes_the_memory_of_the_parameters(make_model, tmp_path):
+    net = lw.Network(1000, [1000], 10)
+    lw.save(tmp_path / "m", make_model(net))
+    lw.load(tmp_path / "m")
+    tracemalloc.start()
+    loaded = lw.load(tmp_path / "m")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.3 * loaded.parameters.vector.nbytes + 2**21  # a truth value a parameter, and pieces of a megabyte

@@ -221,7 +221,7 @@ class TargetCoding:
 
 
 def _too_large(classes: list[Any]) -> bool:
-    return type(classes[0]) is int and max(map(abs, classes)) >= 1 << 63
+    return type(classes[0]) is int and not -(1 << 63) <= min(classes) <= max(classes) < 1 << 63
 
 
 def _checked(target: Target, name: str) -> pl.Series:

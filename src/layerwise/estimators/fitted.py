@@ -28,6 +28,8 @@ Array = npt.NDArray[Any]
 CURVES: Final = ("loss_curve_", "validation_loss_curve_", "validation_scores_")
 #: Numbers that may be infinite, or None.
 NUMBERS: Final = ("loss_", "best_loss_", "best_validation_score_", "temperature_", "_rate_given")
+#: What is there after epochs of training, and so together with a history.
+OF_EPOCHS: Final = (*CURVES, "best_loss_", "best_validation_score_", "watch")
 COUNTS: Final = ("n_iter_", "t_")
 UPDATES: Final[dict[str, type[Update]]] = {"ScikitAdam": ScikitAdam, "ScikitSGD": ScikitSGD}
 #: Entries of all curves of a folder, at most: as a list of floats each takes 32 bytes.
@@ -120,6 +122,10 @@ def set_fitted(est: Perceptron, data: Mapping[str, Any], tensors: TensorFile, pr
     unknown = data.keys() - {*COUNTS, *NUMBERS, *CURVES, "stopped_", "watch", "state"}
     if unknown:
         raise ValueError(f"the unknown {sorted(unknown)[0]!r}")
+    if "history_" in est.__dict__:
+        missing = {*OF_EPOCHS} - {*names, *data} | ({"loss_curve_"} - {*names})
+        if missing:
+            raise ValueError(f"a history, and no {min(missing)!r}")
     for name in COUNTS:
         est.__dict__[name] = _count(data[name])
     est.stopped_ = _word(data["stopped_"])

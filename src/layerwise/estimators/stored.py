@@ -125,7 +125,7 @@ def _parameters_to_data(est: Perceptron) -> dict[str, Any]:
     """Return the parameters, and what those are that cannot be kept."""
     kept: dict[str, Any] = {}
     left_out = dict(est.__dict__.get("_left_out", {}))
-    with refusing("parameters", "parameters that can be"):
+    with refusing("parameters", "parameters that can be", "correct them with set_params"):
         est._validate_params()
     for name, value in est.get_params(deep=False).items():
         left_out = {n: kind for n, kind in left_out.items() if n != name or value is None}

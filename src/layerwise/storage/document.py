@@ -42,7 +42,7 @@ def write_document(
         If the folder cannot be written, or could not be read again.
     """
     histories = [content for name, content in contents.items() if name.endswith(HISTORY)]
-    epochs = sum(content.count(b"\n") for content in histories)
+    epochs = sum(content.count(b"\n") - 1 for content in histories)
     if epochs > MOST_EPOCHS or sum(map(len, histories)) > MOST_HISTORY:
         raise refusal(
             HISTORY, f"at most {MOST_EPOCHS} epochs", epochs,
@@ -118,8 +118,10 @@ def tensor_name(segment: Segment) -> str:
 
 
 def parameter_tensors(theta: Parameters) -> dict[str, Array]:
-    """Return every array of the parameters and statistics by its name."""
+    """Return every array of the parameters and statistics by its name; a StorageError if one is not finite."""
     net = theta.network
+    if not (np.isfinite(theta.vector).all() and np.isfinite(theta.statistics).all()):
+        raise refusal("parameters", "finite parameters", "NaN or infinity", "train with a lower rate")
     return {
         **{tensor_name(s): s.view(theta.vector) for s in net.segments},
         **{tensor_name(s): s.view(theta.statistics) for s in net.statistic_segments},

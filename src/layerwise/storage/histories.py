@@ -39,7 +39,7 @@ def read_history(folder: Path, name: str, metric: str, digest: str | None, most:
     """
     content = read(folder, name, MOST_HISTORY, digest or "")
     with refusing(folder / name, "a history"), _no_csv_errors():
-        if (epochs := content.count(b"\n")) > most + 1:
+        if (epochs := content.count(b"\n") - 1) > most:
             raise ValueError(f"{epochs} epochs where {most} may be")
         lines = csv.reader(io.StringIO(content.decode("utf-8"), newline=""), strict=True)
         header = next(lines, [])

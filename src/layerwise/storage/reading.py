@@ -48,7 +48,7 @@ def refusal(where: object, expected: str, got: object, remedy: str = REMEDY) -> 
 
 
 @contextmanager
-def refusing(where: object, expected: str) -> Iterator[None]:
+def refusing(where: object, expected: str, remedy: str = REMEDY) -> Iterator[None]:
     """Turn whatever a block raises over data of the wrong form into a StorageError."""
     try:
         yield
@@ -56,7 +56,7 @@ def refusing(where: object, expected: str) -> Iterator[None]:
         raise
     except _MISFITS as problem:
         got = f"none of {problem}" if isinstance(problem, KeyError) else str(problem) or type(problem).__name__
-        raise refusal(where, expected, got) from problem
+        raise refusal(where, expected, got, remedy) from problem
 
 
 @contextmanager
