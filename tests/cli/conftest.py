@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -12,6 +13,7 @@ import pytest
 
 from layerwise.cli import main
 from layerwise.cli.experiment import Options
+from layerwise.storage import Checkpoint
 
 Run = Callable[..., "Answer"]
 
@@ -130,3 +132,55 @@ def table(workplace) -> Callable[..., Path]:
         return Path(name)
 
     return write
+
+
+# --- trainings that are cut and go on ---------------------------------------------------------------------------------
+
+
+class Power(Exception):
+    """The power went."""
+
+
+@pytest.fixture
+def always_due(monkeypatch) -> None:
+    """As if each batch took so long that a checkpoint is due after it."""
+    monkeypatch.setattr("layerwise.engines.interface.POLL_SECONDS", 0.0)
+    monkeypatch.setattr(Checkpoint, "due", lambda self: True)
+    monkeypatch.setattr(os, "fsync", lambda handle: None)  # no power goes here; there is a test that it is asked for
+
+
+@pytest.fixture
+def cut(run, monkeypatch) -> Callable[..., None]:
+    """Run a command until some checkpoint has been written; then the power goes."""
+
+    def command(*arguments: object, after: int = 15) -> None:
+        usual, written = Checkpoint.write, []
+
+        def write(self, state):
+            usual(self, state)
+            written.append(state.steps)
+            if len(written) == after:
+                raise Power
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpoint, "write", write)
+            with pytest.raises(Power):
+                run(*arguments)
+
+    return command
+
+
+CUT = ["train", "iris", "--epochs", "6", "--hidden", "5", "--quiet"]
+#: What that training leaves; made once.
+LEFT: dict[str, bytes] = {}
+
+
+@pytest.fixture
+def left(cut, workplace) -> None:
+    """The folder m of the training of CUT, cut after 15 updates."""
+    if not LEFT:
+        cut(*CUT, "--checkpoint-every", "1s", "--out", "m")
+        LEFT.update({path.name: path.read_bytes() for path in (workplace / "m").iterdir()})
+    (workplace / "m").mkdir(exist_ok=True)
+    for name, content in LEFT.items():
+        (workplace / "m" / name).write_bytes(content)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
 import json
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,64 +13,15 @@ import numpy as np
 import pytest
 
 from layerwise.cli.progress import Silent
-from layerwise.cli.resume import seconds_of
-from layerwise.errors import SpecificationError
-from layerwise.storage import Checkpoint, load, unfinished
+from layerwise.storage import load, unfinished
 
+#: That which the fixture `left` has cut.
 TRAIN = ["train", "iris", "--epochs", "6", "--hidden", "5", "--quiet"]
 KEEP = ["--checkpoint-every", "1s"]
 MODEL = ["history.csv", "model.json", "parameters.safetensors"]
 RESUME = ["train", "--resume", "m", "--quiet"]
 
-pytestmark = pytest.mark.usefixtures("without_pictures")
-
-
-class Power(Exception):
-    """The power went."""
-
-
-@pytest.fixture(autouse=True)
-def always_due(monkeypatch):
-    """As if each batch took so long that a checkpoint is due after it."""
-    monkeypatch.setattr("layerwise.engines.interface.POLL_SECONDS", 0.0)
-    monkeypatch.setattr(Checkpoint, "due", lambda self: True)
-    monkeypatch.setattr(os, "fsync", lambda handle: None)  # no power goes here; there is a test that it is asked for
-
-
-@pytest.fixture
-def cut(run, monkeypatch) -> Callable[..., None]:
-    """Run a command until some checkpoint has been written; then the power goes."""
-
-    def command(*arguments: object, after: int = 15) -> None:
-        usual, written = Checkpoint.write, []
-
-        def write(self, state):
-            usual(self, state)
-            written.append(state.steps)
-            if len(written) == after:
-                raise Power
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Checkpoint, "write", write)
-            with pytest.raises(Power):
-                run(*arguments)
-
-    return command
-
-
-#: What a training of TRAIN leaves; made once.
-LEFT: dict[str, bytes] = {}
-
-
-@pytest.fixture
-def left(cut, workplace) -> None:
-    """The folder m of a training of TRAIN that was cut."""
-    if not LEFT:
-        cut(*TRAIN, *KEEP, "--out", "m")
-        LEFT.update({path.name: path.read_bytes() for path in (workplace / "m").iterdir()})
-    (workplace / "m").mkdir(exist_ok=True)
-    for name, content in LEFT.items():
-        (workplace / "m" / name).write_bytes(content)
+pytestmark = pytest.mark.usefixtures("without_pictures", "always_due")
 
 
 def names(folder: str) -> list[str]:
@@ -159,29 +108,6 @@ def test_a_folder_of_images(run, cut, refused):
     assert end_of("m") == end_of("undisturbed")
 
 
-def test_other_data_are_refused(cut, refused, table):
-    cut("train", table(), *TRAIN[2:], *KEEP, "--out", "m", after=4)
-    usual = Path("t.csv").read_text()
-    Path("t.csv").write_text(usual.replace("red", "rot"))
-    refused(RESUME, "t.csv: expected", "bytes of checksum", "as when training began, got", "restore it, or train anew")
-    Path("t.csv").unlink()
-    refused(RESUME, "t.csv: expected the data of this training, got nothing of that name")
-
-
-def test_other_data_of_the_same_name(left, refused, monkeypatch):
-    """A bundled set has no file: its numbers are compared."""
-    from layerwise.data import load as usual
-
-    def other(*arguments, **settings):
-        data = usual(*arguments, **settings)
-        for row in range(0, 150, 2):
-            data.parts["all"].features[row, 0] = 9.0
-        return data
-
-    monkeypatch.setattr("layerwise.cli.experiment.load", other)
-    refused(RESUME, "checksum", "give the same data, or begin anew")
-
-
 def test_what_is_said(run, left):
     first = run(*RESUME[:-1])
     assert "going on after 15 updates, in epoch 3" in first.err
@@ -240,54 +166,6 @@ def test_before_the_first_checkpoint(run, left, monkeypatch):
     assert "no checkpoint yet: training begins from the start" in answer.err
     run(*TRAIN, "--out", "undisturbed")
     assert end_of("m") == end_of("undisturbed")
-
-
-@pytest.mark.parametrize(
-    ("more", "named"),
-    [
-        (["--rate", "0.1"], "--rate"),
-        (["--epochs", "6", "--seed", "0"], "--epochs, --seed"),
-        (["--checkpoint-every", "1s"], "--checkpoint-every"),
-        (["--overwrite", "--out", "n"], "--out, --overwrite"),
-        (["--batch-norm"], "--batch-norm"),
-        (["iris"], "DATA"),
-    ],
-)
-def test_other_options_are_refused_by_name(left, refused, more, named):
-    refused([*RESUME, *more], f"--resume: expected nothing else but --quiet and --json, got {named}; leave it out")
-
-
-@pytest.mark.parametrize(
-    ("given", "seconds"), [("30s", 30), ("0.2s", 0.2), ("5m", 300), ("1h", 3600), (" 1.5h ", 5400), ("0.001s", 0.001)]
-)
-def test_times(given, seconds):
-    assert seconds_of(given) == pytest.approx(seconds)
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        "30",
-        "",
-        "s",
-        "0s",
-        "0.0m",
-        "-1s",
-        "nans",
-        "infs",
-        "1e3s",
-        "5 m",
-        "1d",
-        "30S",
-        "1h30m",
-        "\u0663s",
-        "9" * 400 + "h",
-    ],
-)
-def test_times_that_are_none(given, refused):
-    with pytest.raises(SpecificationError):
-        seconds_of(given)
-    refused([*TRAIN, f"--checkpoint-every={given}"], "--checkpoint-every: expected a time such as 30s, 5m or 1h, got")
 
 
 def press(monkeypatch, epoch: int = 3, times: int = 1) -> None:
@@ -389,105 +267,12 @@ def test_files_of_others_that_come_while_it_trains(run, monkeypatch, workplace):
     assert end_of("m") == end_of("undisturbed")
 
 
-@pytest.mark.parametrize("at", [0, 3])
-def test_a_full_disk(run, monkeypatch, at):
-    from layerwise.storage import checkpoint
-
-    usual, calls = checkpoint.write_file, []
-
-    def full(path, content):
-        calls.append(path)
-        if len(calls) > at:
-            raise StorageFull(path)
-        usual(path, content)
-
-    from layerwise.errors import StorageError
-
-    def StorageFull(path):
-        return StorageError(where=str(path), expected="to be able to write there", got="full", remedy="free some space")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "write_file", full)
-        answer = run(*TRAIN, *KEEP, "--out", "m")
-    assert (answer.code, answer.err.count("\n")) == (2, 1)
-    assert names(".") == ([] if at == 0 else ["m"])  # nothing was kept that could be lost
-    if at:
-        assert run(*RESUME).code == 0
-
-
-def test_errors_before_any_checkpoint_leave_nothing(refused, monkeypatch):
-    refused([*TRAIN, *KEEP, "--out", "m", "--batch-size", "1", "--batch-norm"], "batch normalisation")
-
-    def full(self, content):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    refused([*TRAIN, *KEEP, "--out", "m"], "no space left")
-
-
 def test_divergence(run):
     bad = ["train", "diabetes", "--update", "sgd", "--hidden", "5", "--epochs", "30", "--quiet", "--rate"]
     answer = run(*bad, "1e6", *KEEP, "--out", "m")
     assert answer.code == 2
     assert "nothing was kept" in answer.err
     assert names(".") == []
-
-
-DAMAGE = [
-    ("", "JSON"), ("{", "JSON"), ("[]", "something else"), ("{}", "something else"), ("null", "something else"),
-    ("[" * 100_000, "JSON"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("content", "piece"), DAMAGE, ids=range(len(DAMAGE)))
-def test_damaged_descriptions(left, refused, content, piece):
-    Path("m/training.json").write_text(content)
-    refused(RESUME, "m/training.json", piece)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda document: document.update(version=2),
-        lambda document: document.pop("options"),
-        lambda document: document.pop("versions"),
-        lambda document: document.update(options=[]),
-        lambda document: document["options"].pop("data"),
-        lambda document: document["options"].update(data=7),
-        lambda document: document["options"].update(epochs="6"),
-        lambda document: document["options"].update(epochs=True),
-        lambda document: document["options"].update(epochs=10**400),
-        lambda document: document["options"].update(rate="x"),
-        lambda document: document["options"].update(batch_norm=1),
-        lambda document: document["options"].update(unknown=1),
-        lambda document: document.update(every="soon"),
-        lambda document: document.update(every=3),
-        lambda document: document.update(files=[{}]),
-        lambda document: document.update(files=7),
-        lambda document: document.update(
-            files=[{"option": "seed", "path": "t", "absolute": "t", "bytes": 1, "sha256": ""}]
-        ),
-        lambda document: document.update(
-            files=[{"option": "data", "path": "../..", "absolute": "/", "bytes": 1, "sha256": ""}]
-        ),
-        lambda document: document.update(command=7),
-        lambda document: document.update(versions=[]),
-        lambda document: document["options"].update(seed=5),
-        lambda document: document["options"].update(hidden="6"),
-    ],
-)
-def test_hostile_descriptions(left, refused, change):
-    document = json.loads(Path("m/training.json").read_text())
-    change(document)
-    Path("m/training.json").write_text(json.dumps(document))
-    refused(RESUME, "expected")
-
-
-def test_a_damaged_checkpoint(left, refused):
-    content = bytearray(Path("m/checkpoint.safetensors").read_bytes())
-    content[-1] ^= 1
-    Path("m/checkpoint.safetensors").write_bytes(content)
-    refused(RESUME, "m/checkpoint.safetensors: expected the file that was written, got a damaged one")
 
 
 def test_help(run):
