@@ -318,7 +318,7 @@ def attempt(source: Path) -> str:
         model = MODELS[source.name.removesuffix("-gz")]
     else:
         model = MODELS["table"]
-        small = 100_000 if source.name.endswith(".gz") else max(300, source.stat().st_size // 10)
+        small = 1 << 20 if source.name.endswith(".gz") else max(300, source.stat().st_size // 10)
         came |= {
             refused_or(lambda: read_table(source)),
             refused_or(lambda: list(table_pieces(source))),
