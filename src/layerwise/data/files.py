@@ -25,7 +25,7 @@ FORMATS: dict[str, Literal["text", "parquet", "arrow"]] = {
 #: Data pack to a tenth of their size, hardly ever to a hundredth: what unpacks to more than so many times its own
 #: size, and to more than so many bytes, is taken for a file that is made to fill the memory.
 MOST_TIMES: Final = 100
-ALWAYS_UNPACKED: Final = 16 << 20
+ALWAYS_UNPACKED: Final = 8 << 20
 _PIECE: Final = 4 << 20
 _ACCEPTED = ".csv, .tsv, .txt (each also with .gz), .parquet, .arrow, .feather or .ipc"
 
