@@ -84,7 +84,7 @@ def test_what_must_not_be_is_seen(tmp_path, monkeypatch):
     """One case of each kind, in one child after another."""
     (tmp_path / "bad_cases.py").write_text(MODULE % list(KINDS))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
-    monkeypatch.setenv("LAYERWISE_STRESS_CLOCK", "1")
+    monkeypatch.setenv("LAYERWISE_STRESS_CLOCK", "4")
     monkeypatch.setattr(cases, "FAILURES", tmp_path / "kept")
     seeds = {}
     for seed in map(str, range(200)):
