@@ -27,8 +27,11 @@ test: native $(VENV)/.test  ## Run all tests, documented examples included, then
 
 # What takes too long for every day: a line for each.
 stress: export LAYERWISE_REQUIRE_NATIVE := 1
-stress: native $(VENV)/.test  ## Kill training at random moments and resume it, 50 times
+stress: native $(VENV)/.stress  ## Kill training at random moments; change 10,000 data files, model folders and readers' bytes
 	$(BIN)/python tests/stress/kill.py 50
+	$(BIN)/python tests/stress/fuzz_models.py 5000
+	$(BIN)/python tests/stress/fuzz_data.py 5000
+	$(BIN)/python tests/stress/fuzz_readers.py 50000
 
 # Each chapter as a script first: what a reader of the file runs. The browser is Debian's package chromium, or Chrome.
 notes-test: export LAYERWISE_REQUIRE_NATIVE := 1
@@ -91,7 +94,8 @@ $(VENV)/.train: EXTRAS := plots
 $(VENV)/.test: EXTRAS := test
 $(VENV)/.check: EXTRAS := check
 $(VENV)/.browser: EXTRAS := browser
-$(VENV)/.train $(VENV)/.test $(VENV)/.check $(VENV)/.browser: pyproject.toml | $(VENV)/.package
+$(VENV)/.stress: EXTRAS := stress
+$(VENV)/.train $(VENV)/.test $(VENV)/.check $(VENV)/.browser $(VENV)/.stress: pyproject.toml | $(VENV)/.package
 	$(BIN)/python $(INSTALL) --editable '.[$(EXTRAS)]' $(WITHOUT_BUILD)
 	@touch $@
 

@@ -30,7 +30,9 @@ class LayerwiseError(Exception):
 
     def __init__(self, *, expected: str, got: str, remedy: str, where: str = "") -> None:
         self.expected, self.got, self.remedy, self.where = expected, got, remedy, where
-        super().__init__(f"{where}: " * bool(where) + f"expected {expected}, got {got}; {remedy}")
+        # One line, whatever is in the names of files and in the errors of others.
+        text = f"{where}: " * bool(where) + f"expected {expected}, got {got}; {remedy}"
+        super().__init__(" ".join(text.splitlines()))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Keyword-only arguments do not survive pickling by themselves, and worker processes pickle what they raise.

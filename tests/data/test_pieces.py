@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import os
+import sys
+import time
 
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from layerwise.data import read_table, table_pieces
-from layerwise.data.streams import ROWS
+from layerwise.data.streams import ROWS, _last_line_end
 from layerwise.errors import DataError
 
 ROW_COUNT = 400
@@ -80,7 +85,7 @@ def test_other_files(ending, tmp_path):
     [("t.csv", b"", "empty"), ("t.csv", b"a,b\n", "one line only"), ("t.csv", b"\n\n", "blank"),
      ("t.csv", b"a,b\n" + b"1,2\n" * 100 + b"1\n", "rows from"),
      ("t.csv", b"a,b\n" + b"1,2\n" * 100 + b'"1,2\n' * 3, "quote"), ("t.png", b"x", "ending in"),
-     ("t.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 100)[:-9], "gzip"), ("t.parquet", b"PAR1", "Parquet"),
+     ("t.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 100, mtime=0)[:-9], "gzip"), ("t.parquet", b"PAR1", "Parquet"),
      ("t.parquet", b"PAR1" + b"x" * 100 + b"PAR1", "Parquet"), ("t.arrow", b"ARROW1", "Arrow"),
      ("t.csv", b"a,b\n" + b"1,2\n" * 100 + b"\xff,2\n", "UTF-8")],
 )  # fmt: skip
@@ -90,6 +95,14 @@ def test_what_cannot_be_read(name, content, piece, tmp_path, refuses):
         list(table_pieces(tmp_path / name, (), 64))
 
 
+@pytest.mark.parametrize("frame", [pl.DataFrame({"a": pl.Series([], dtype=pl.Int64)}), pl.DataFrame()])
+def test_a_file_without_rows_is_refused(frame, tmp_path, refuses):
+    for write, name in ((frame.write_parquet, "t.parquet"), (frame.write_ipc, "t.arrow")):
+        write(tmp_path / name)
+        with refuses(DataError, "at least one row and one column"):
+            list(table_pieces(tmp_path / name))
+
+
 def test_a_quote_that_is_never_closed_ends(tmp_path, refuses, monkeypatch):
     monkeypatch.setattr("layerwise.data.streams._LONGEST_LINE", 1000)
     (tmp_path / "t.csv").write_text("a,b\n1,2\n" + '"1,2\n' + "1,2\n" * 1000)
@@ -97,6 +110,45 @@ def test_a_quote_that_is_never_closed_ends(tmp_path, refuses, monkeypatch):
     with refuses(DataError, "quote"):
         for _ in range(100):
             next(pieces)
+
+
+def test_a_quote_that_is_never_closed_before_millions_of_lines(tmp_path, refuses):
+    (tmp_path / "t.csv").write_bytes(b'a\n1\n"' + b"1\n" * 5_000_000)
+    began = time.process_time()
+    with refuses(DataError, "quote"):
+        list(table_pieces(tmp_path / "t.csv", (), 1 << 20))
+    assert time.process_time() - began < 2
+
+
+def test_line_ends_of_several_kinds(tmp_path):
+    """Python's rule: each is one; the header ends at the first of them."""
+    (tmp_path / "t.csv").write_bytes(b"a,b\r1,2\n3,4\r\n5,6\n" + b"7,8\n" * 20)
+    frame, count = together(table_pieces(tmp_path / "t.csv", (), 10))
+    assert frame.equals(read_table(tmp_path / "t.csv")[0])
+    assert count > 2
+
+
+def test_a_long_line_in_small_pieces(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"a,b\n" + b"x" * (16 << 20) + b",1\n2,3\n")
+    began = time.process_time()
+    frame, _ = together(table_pieces(tmp_path / "t.csv", (), 64))
+    assert frame["b"].to_list() == [1, 3]
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are Unicode")
+def test_a_name_that_is_not_unicode(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.parquet")
+    frame = pl.DataFrame({"a": [1, 2]})
+    frame.write_parquet(tmp_path / "t.parquet")
+    (tmp_path / "t.parquet").rename(path)
+    assert together(table_pieces(path))[0].equals(frame)
+
+
+@given(st.text('a"\n', max_size=60))
+def test_the_last_line_end_outside_quotes(text):
+    ends = [k + 1 for k, letter in enumerate(text) if letter == "\n" and text.count('"', 0, k) % 2 == 0]
+    assert _last_line_end(text.encode()) == max(ends, default=0)
 
 
 def test_what_is_not_there(tmp_path, refuses):

@@ -8,6 +8,7 @@ import gzip
 import io
 import math
 import os
+import tracemalloc
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from layerwise.data.columns import MISSING, plain
+from layerwise.data.streams import table_pieces
 from layerwise.data.tables import plain_table, read_table
 from layerwise.data.text import cells_of_text
 from layerwise.errors import DataError, InputError
@@ -189,6 +191,48 @@ def test_bad_text(write, fails, text, pieces):
     path = write("bad.csv", text)
     with fails(DataError, "bad.csv", *pieces):
         read_table(path)
+
+
+@pytest.mark.parametrize("piece", [b"1,2\n", b"\0", b"1"])
+def test_gzip_that_is_made_to_fill_the_memory(write, fails, piece):
+    """Three gigabytes out of a few megabytes, and for streams too."""
+    part = gzip.compress(piece * ((8 << 20) // len(piece)), 9)
+    path = write("t.csv.gz", gzip.compress(b"a,b\n") + part * 400)
+    tracemalloc.start()
+    with fails(DataError, "t.csv.gz", "at most 100 times its size", "gunzip"):
+        read_table(path)
+    with fails(DataError, "t.csv.gz"):
+        list(table_pieces(path))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(part) * 400 < 20 << 20
+    assert peak < 200 << 20
+
+
+@pytest.mark.parametrize("days", [2**31 - 1, -(2**31), 10**8])
+def test_dates_beyond_all_years(tmp_path, days):
+    frame = pl.DataFrame({"a": pl.Series([days, 0, None], dtype=pl.Int32).cast(pl.Date)})
+    frame.write_ipc(tmp_path / "t.arrow")
+    assert read_table(tmp_path / "t.arrow")[0]["a"].to_list() == [float(days), 0.0, None]
+
+
+@pytest.mark.parametrize("size", [2**42, -(2**42), 2**63 - 1])
+@pytest.mark.parametrize(("compression", "begin"), [("lz4", b"\x04\x22\x4d\x18"), ("zstd", b"\x28\xb5\x2f\xfd")])
+@pytest.mark.parametrize("stream", [True, False])
+def test_packed_arrow_buffers_of_terabytes(write, fails, compression, begin, stream, size):
+    """Polars would end the process."""
+    frame, buffer = pl.DataFrame({"a": [1.0] * 1000}), io.BytesIO()
+    (frame.write_ipc_stream if stream else frame.write_ipc)(buffer, compression=compression)
+    content = buffer.getvalue()
+    assert read_table(write("t.arrow", content))[0].equals(frame)
+    at = content.index(begin)
+    with fails(DataError, "t.arrow", f"a buffer of {size} bytes"):
+        read_table(write("t.arrow", content[: at - 8] + size.to_bytes(8, "little", signed=True) + content[at:]))
+
+
+def test_what_packs_very_well_but_is_small_is_read(write):
+    rows = 2_000_000
+    assert read_table(write("t.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * rows)))[0].height == rows
 
 
 def test_damaged_gzip_body(write, fails):

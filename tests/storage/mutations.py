@@ -69,7 +69,8 @@ def change_json(value, chance):
         case 1:
             inside.append(inside[key])
         case 2 if isinstance(inside[key], int | float) and not isinstance(inside[key], bool):
-            inside[key] = chance.choice([inside[key] + 1, -inside[key], inside[key] * 1000, float(inside[key])])
+            way = chance.choice([lambda x: x + 1, lambda x: -x, lambda x: x * 1000, lambda x: float(x % 10**300)])
+            inside[key] = way(inside[key])
         case 2 if isinstance(inside[key], list):
             inside[key] = inside[key] * chance.choice([0, 2, 300])
         case 3:

@@ -94,6 +94,13 @@ def test_other_settings_and_data_are_refused_by_name(path, go_on, refuses, chang
     assert path.read_bytes() == before
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes")
+def test_a_pipe_is_not_waited_for(tmp_path, go_on, refuses):
+    os.mkfifo(tmp_path / "state")
+    with refuses("something that is no file"):
+        go_on(tmp_path / "state")
+
+
 def test_missing_and_others(tmp_path, go_on, refuses):
     with refuses("no such file"):
         go_on(tmp_path / "none")

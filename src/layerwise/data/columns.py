@@ -159,7 +159,9 @@ def plain(column: pl.Series, where: str) -> tuple[pl.Series, str]:
         if kind not in (pl.Float32, pl.Float64):
             column = column.cast(pl.Float64)
     elif kind == pl.Date or kind == pl.Datetime:
-        column, note = _days(column.cast(pl.Datetime("us")) if kind == pl.Date else column), _DATE_NOTE
+        # A date is a number of days, of which Polars makes no moment in years beyond 262,143.
+        column = column.to_physical().cast(pl.Float64) if kind == pl.Date else _days(column)
+        note = _DATE_NOTE
     elif kind == pl.Duration or kind == pl.Time:
         span = column if kind == pl.Duration else column.cast(pl.Duration("us"))
         column, note = _in_days(span.dt.total_microseconds()), "taken as days"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import stat
 import zlib
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Final, Literal, NoReturn
 
 from ..errors import DataError, closest
 
@@ -21,6 +22,11 @@ FORMATS: dict[str, Literal["text", "parquet", "arrow"]] = {
     ".feather": "arrow",
     ".ipc": "arrow",
 }
+#: Data pack to a tenth of their size, hardly ever to a hundredth: what unpacks to more than so many times its own
+#: size, and to more than so many bytes, is taken for a file that is made to fill the memory.
+MOST_TIMES: Final = 100
+ALWAYS_UNPACKED: Final = 8 << 20
+_PIECE: Final = 4 << 20
 _ACCEPTED = ".csv, .tsv, .txt (each also with .gz), .parquet, .arrow, .feather or .ipc"
 
 
@@ -155,13 +161,38 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
+def check_unpacked(size: int, packed: int, where: str) -> None:
+    """Raise a DataError if so many bytes cannot be data that came out of so few.
+
+    Parameters
+    ----------
+    size, packed : int
+        Bytes unpacked by now, and bytes of the file that they came from.
+    where : str
+        What the message calls it.
+    """
+    if size > max(ALWAYS_UNPACKED, MOST_TIMES * packed):
+        raise DataError(
+            where=where, expected=f"a gzip file that unpacks to at most {MOST_TIMES} times its size",
+            got=f"{size >> 20} MiB out of its first {packed} bytes",
+            remedy="unpack it yourself (gunzip) if that is right, or download the file again",
+        )  # fmt: skip
+
+
 def _unzip(data: bytes, path: Path) -> bytes:
+    pieces, size = [], 0
     try:
-        return gzip.decompress(data)
+        with io.BytesIO(data) as raw, gzip.open(raw) as file:
+            while piece := file.read(_PIECE):
+                pieces.append(piece)
+                size += len(piece)
+                check_unpacked(size, raw.tell(), path.name)
     except EOFError:
         got = "one that ends too early"
     except (gzip.BadGzipFile, zlib.error) as error:
         got = f"a damaged one ({error})"
+    else:
+        return b"".join(pieces) if len(pieces) != 1 else pieces[0]
     raise DataError(
         where=path.name, expected="a complete gzip file", got=got, remedy="copy or download the file again"
     ) from None

@@ -22,6 +22,8 @@ _IDX = re.compile(r"(train|t10k)-(images|labels)[-.]idx([13])-ubyte(\.gz)?", re.
 _COURSE = re.compile(r"digits(train|valid|test)\.txt(\.gz)?", re.IGNORECASE)
 _PARTS = {"train": "train", "valid": "validation", "t10k": "test", "test": "test"}
 _IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+#: NumPy has 64; more than four are hardly seen.
+_MOST_DIMENSIONS = 16
 _COURSE_PIXELS = 784
 
 
@@ -105,24 +107,33 @@ def read_idx(path: Path) -> NDArray[Any]:
         If it cannot be read, is not IDX, or its length is not what its header states.
     """
     data = read_bytes(path)
-    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _IDX_TYPES or data[3] == 0:
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _IDX_TYPES or not 0 < data[3] <= _MOST_DIMENSIONS:
         raise DataError(
             where=path.name,
-            expected="an IDX file (its first bytes are 0 0, a type and a number of dimensions)",
+            expected=f"an IDX file (its first bytes are 0 0, a type and 1 to {_MOST_DIMENSIONS} dimensions)",
             got=f"one beginning with {data[:4].hex(' ')}",
             remedy="copy or download the file again",
         )
     kind, start = np.dtype(_IDX_TYPES[data[2]]), 4 + 4 * data[3]
     shape = tuple(int(size) for size in np.frombuffer(data[4 : min(start, len(data) // 4 * 4)], ">u4"))
     stated = start + math.prod(shape) * kind.itemsize
+    if 0 in shape:
+        raise DataError(
+            where=path.name, expected="at least one value in every dimension", got=" x ".join(map(str, shape)),
+            remedy="copy or download the file again",
+        )  # fmt: skip
     if len(shape) != data[3] or len(data) != stated:
         raise DataError(
             where=path.name,
-            expected=f"{stated} bytes, as its header states" if len(shape) == data[3] else "a complete header",
+            expected=f"{_bytes(stated)}, as its header states" if len(shape) == data[3] else "a complete header",
             got=f"{len(data)} bytes",
             remedy="copy or download the file again",
         )
     return np.frombuffer(data, kind, offset=start).reshape(shape)
+
+
+def _bytes(number: int) -> str:
+    return f"{number} bytes" if number < 1 << 63 else "more bytes than a file can have"
 
 
 def _matches(pattern: re.Pattern[str], names: list[str]) -> list[re.Match[str]]:
@@ -144,10 +155,10 @@ def _file(folder: Path, found: dict[tuple[str, str], str], start: str, what: str
 
 def _idx_part(images: Path, labels: Path, known: tuple[int, int] | None) -> tuple[Part, tuple[int, int]]:
     pixels, target = read_idx(images), read_idx(labels)
-    if pixels.ndim != 3 or pixels.dtype != np.uint8 or pixels.size == 0:
+    if pixels.ndim != 3 or pixels.dtype != np.uint8:
         raise DataError(
             where=images.name,
-            expected="images of bytes (n x rows x columns, none of them 0)",
+            expected="images of bytes (n x rows x columns)",
             got=f"{' x '.join(map(str, pixels.shape))} of {pixels.dtype.name}",
             remedy="convert them to grey images of one byte a pixel",
         )

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
+import numpy as np
+
 from ..errors import DataError
 from .columns import check_names, from_text
-from .files import ending, missing, probe, read_bytes, table_format
-from .tables import plain_table, read_table, together, without_index
-from .text import cells_of_text
+from .files import check_unpacked, ending, missing, probe, read_bytes, table_format
+from .tables import check_not_empty, plain_table, read_table, together, without_index
+from .text import cells_of_text, first_line_end, quoted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -86,43 +88,50 @@ def table_pieces(path: str | Path, words: Collection[str] = (), piece: int = PIE
 
 def _text_pieces(path: Path, words: Collection[str], size: int) -> Iterator[Piece]:
     header, separator, rows = b"", "\t" if ending(path) == ".tsv" else "", 0
-    for text, done in _line_blocks(path, size):
+    begun = b""
+    for block, done in _line_blocks(path, size):
         where = path.name if rows == 0 else f"{path.name}, rows from {rows + 1} on"
-        if header and not text.strip():
+        if header and not block.strip():
             continue
-        cells, separator = cells_of_text(header + text, where, separator)
+        text = block
         if not header:
-            header = _header(text)
+            begun += block
+            header, text = _header(begun)
+            if not text.strip():  # blank lines, or a header before a very long row
+                header = b""
+                continue
+        cells, separator = cells_of_text(header + text, where, separator)
         made = [from_text(column, where, words=column.name in words) for column in cells]
         frame, _ = without_index(together(made), where)
         yield Piece(frame, rows, done)
         rows += frame.height
+    if begun and not header:
+        cells_of_text(begun, path.name, separator)  # says what is missing
 
 
-def _header(text: bytes) -> bytes:
-    r"""Return the header line, with its end.
+def _header(text: bytes) -> tuple[bytes, bytes]:
+    r"""Part the header line, with its end, from the rest.
 
     >>> _header(b'\n"a\nb",c\r\n1,2\n')
-    b'"a\nb",c\r\n'
+    (b'"a\nb",c\n', b'1,2\n')
     """
-    text = text.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
-    newline = b"\n" if b"\n" in text else b"\r"
-    end = text.find(newline)
-    while text.count(b'"', 0, end) % 2:
-        end = text.find(newline, end + 1)
-    return text[: end + 1]
+    text = text.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
+    end = first_line_end(text)
+    return text[: end + 1], text[end + 1 :]
 
 
 def _line_blocks(path: Path, size: int) -> Iterator[tuple[bytes, float]]:
     """Yield whole lines of about `size` bytes together, and how much of the file they end."""
     whole = max(os.path.getsize(path), 1)
     held = b""
-    empty = True
+    empty, unpacked = True, 0
     with _opened(path) as (file, raw):
         while True:
-            block = _read(file, path, size)
+            block = _read(file, path, max(size, len(held)))  # twice as much each time, while no line ends
             empty = empty and not block
             held += block
+            unpacked += len(block)
+            check_unpacked(unpacked, raw.tell(), path.name)
             if not block:
                 break
             cut = _last_line_end(held)
@@ -150,11 +159,10 @@ def _last_line_end(text: bytes) -> int:
     end = text.rfind(newline)
     if newline == b"\r" and end == len(text) - 1:  # perhaps the first half of \r\n
         end = text.rfind(newline, 0, end)
-    odd = text.count(b'"', 0, max(end, 0)) % 2
-    while end >= 0 and odd:
-        before = text.rfind(newline, 0, end)
-        odd ^= text.count(b'"', max(before, 0), end) % 2
-        end = before
+    if end >= 0 and text.count(b'"', 0, end) % 2:  # inside quotes, which may be millions of lines ago
+        raw = np.frombuffer(text, np.uint8, end)
+        ends = (raw == ord(newline)) & ~quoted(raw)
+        end = int(len(ends) - 1 - ends[::-1].argmax()) if ends.any() else -1
     return end + 1
 
 
@@ -191,9 +199,19 @@ def _read(file: BinaryIO, path: Path, size: int) -> bytes:
         ) from None  # fmt: skip
 
 
+def _is_utf8(path: Path) -> bool:
+    try:
+        return bool(str(path).encode())
+    except UnicodeEncodeError:
+        return False
+
+
 def _parquet_pieces(path: Path) -> Iterator[Piece]:
     import polars as pl
 
+    if not _is_utf8(path):  # which Polars takes for no name at all
+        yield Piece(read_table(path)[0], 0, 1.0)
+        return
     with path.open("rb") as file:
         start = file.read(4)
         file.seek(-min(4, path.stat().st_size), os.SEEK_END)
@@ -203,6 +221,7 @@ def _parquet_pieces(path: Path) -> Iterator[Piece]:
         lazy = pl.scan_parquet(path, glob=False)
         rows = int(lazy.select(pl.len()).collect().item())
         names = check_names(lazy.collect_schema().names(), path.name)
+        check_not_empty(rows, len(names), path.name)
         place = 0
         for frame in lazy.collect_batches(chunk_size=ROWS, maintain_order=True):
             frame.columns = names
@@ -210,7 +229,8 @@ def _parquet_pieces(path: Path) -> Iterator[Piece]:
             table, _ = without_index(plain_table(frame, where)[0], where)
             place += table.height
             if table.height:
-                yield Piece(table, place - table.height, place / max(rows, 1))
+                yield Piece(table, place - table.height, min(place / rows, 1.0))
+        check_not_empty(place, len(names), path.name)  # the number in the file may be wrong
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as problem:
         said = " ".join(str(problem).split())[:100]
         raise DataError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..errors import DataError, InputError
 from .columns import check_names, from_text, plain
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 #: pandas writes its row labels under this name.
 _PANDAS_INDEX = "__index_level_0__"
+#: Bytes of an Arrow file whose packed buffers are looked at, at most; and what one may always unpack to.
+_MOST_CHECKED: Final = 64 << 20
+_ALWAYS_UNPACKED: Final = 16 << 20
 #: Polars panics (a BaseException) on some damage; what it says then is about its own insides.
 _PANIC = "its parts contradict each other"
 
@@ -57,16 +60,21 @@ def read_table(path: str | Path, words: Collection[str] = ()) -> tuple[pl.DataFr
         read = _read_parquet if kind == "parquet" else _read_arrow
         frame = read(read_bytes(path), where)
         frame.columns = check_names(frame.columns, where)
-        made = [plain(column, where) for column in frame]
+        made = _plain_columns(frame, where)
     table, left_out = without_index(together(made), where)
-    if table.height == 0 or table.width == 0:
+    check_not_empty(table.height, table.width, where)
+    return table, (*notes, *left_out, *(note for _, note in made if note))
+
+
+def check_not_empty(rows: int, columns: int, where: str) -> None:
+    """Raise a DataError for a table without rows or columns."""
+    if rows == 0 or columns == 0:
         raise DataError(
             where=where,
             expected="at least one row and one column",
-            got=f"{table.height} rows and {table.width} columns",
+            got=f"{rows} rows and {columns} columns",
             remedy="export the file again",
         )
-    return table, (*notes, *left_out, *(note for _, note in made if note))
 
 
 def as_frame(features: object) -> pl.DataFrame:
@@ -130,6 +138,15 @@ def without_index(table: pl.DataFrame, where: str) -> tuple[pl.DataFrame, tuple[
     )
 
 
+def _plain_columns(frame: pl.DataFrame, where: str) -> list[tuple[pl.Series, str]]:
+    import polars as pl
+
+    try:
+        return [plain(column, where) for column in frame]
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):  # values that their type does not allow
+        raise _unreadable("Parquet or Arrow", _PANIC, where) from None
+
+
 def _read_parquet(data: bytes, where: str) -> pl.DataFrame:
     import polars as pl
 
@@ -154,6 +171,7 @@ def _read_arrow(data: bytes, where: str) -> pl.DataFrame:
     stream = data[:6] != b"ARROW1"
     if not data.endswith(b"\xff\xff\xff\xff\0\0\0\0" if stream else b"ARROW1"):
         raise _unreadable("Arrow", "it has no end mark", where)
+    _check_packed_arrow(data, where)
     try:
         if not stream:
             return pl.read_ipc(io.BytesIO(data))
@@ -162,6 +180,23 @@ def _read_arrow(data: bytes, where: str) -> pl.DataFrame:
         raise _unreadable("Arrow", error, where) from None
     except pl.exceptions.PanicException:
         raise _unreadable("Arrow", _PANIC, where) from None
+
+
+def _check_packed_arrow(data: bytes, where: str) -> None:
+    """Refuse packed buffers of impossible sizes: Polars asks for the memory that they name, and ends the process.
+
+    Eight bytes before each packed buffer say how large it is unpacked. In larger files than these, numbers that only
+    look like the begin of one would be met too often.
+    """
+    if len(data) > _MOST_CHECKED:
+        return
+    for begin in (b"\x04\x22\x4d\x18", b"\x28\xb5\x2f\xfd"):  # of LZ4 and Zstandard
+        at = data.find(begin, 8)
+        while at >= 0:
+            size = int.from_bytes(data[at - 8 : at], "little", signed=True)
+            if at % 8 == 0 and not -1 <= size <= max(_ALWAYS_UNPACKED, 10_000 * len(data)):
+                raise _unreadable("Arrow", f"a buffer of {size} bytes", where)
+            at = data.find(begin, at + 1)
 
 
 def _unreadable(kind: str, reason: object, where: str) -> DataError:

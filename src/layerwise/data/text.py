@@ -47,9 +47,7 @@ def cells_of_text(data: bytes, where: str, separator: str = "") -> tuple[pl.Data
     [{'a': '1', 'b': 'x'}]
     """
     data = text_lines(data, where)
-    end = data.find(b"\n")
-    while end >= 0 and data.count(b'"', 0, end) % 2:  # a quoted name may span lines
-        end = data.find(b"\n", end + 1)
+    end = first_line_end(data)
     if end < 0:
         raise _stray_quote(where, "in the header")
     header, body = data[:end].decode("utf-8"), data[end + 1 :]
@@ -129,9 +127,23 @@ def text_lines(data: bytes, where: str) -> bytes:
         raise DataError(where=where, expected="data", got="blank lines only", remedy="copy or export the file again")
     if b"\n\n" in data:
         raw = np.frombuffer(data, np.uint8)
-        newline = (raw == ord("\n")) & ~_quoted(raw)
+        newline = (raw == ord("\n")) & ~quoted(raw)
         data = raw[~(newline & np.roll(newline, 1))].tobytes()
     return data
+
+
+def first_line_end(data: bytes) -> int:
+    r"""Return the place of the first newline outside quotes, -1 if there is none.
+
+    >>> first_line_end(b'"a\nb",c\n1,2\n')
+    7
+    """
+    end = data.find(b"\n")
+    if end < 0 or data.count(b'"', 0, end) % 2 == 0:
+        return end
+    raw = np.frombuffer(data, np.uint8)
+    ends = (raw == ord("\n")) & ~quoted(raw)
+    return int(ends.argmax()) if ends.any() else -1
 
 
 def _refuse_numbers_as_names(names: list[str], where: str) -> None:
@@ -146,7 +158,7 @@ def _refuse_numbers_as_names(names: list[str], where: str) -> None:
         )
 
 
-def _quoted(raw: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def quoted(raw: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Mark the bytes inside quotes; a doubled quote inside a cell closes and opens again, which is right."""
     return np.bitwise_xor.accumulate(raw == ord('"'))
 
@@ -155,7 +167,7 @@ def _check_widths(body: bytes, width: int, separator: str, where: str) -> None:
     raw = np.frombuffer(body, np.uint8)
     marks = (raw == ord("\n")) | (raw == ord(separator))
     if b'"' in body:
-        marks &= ~_quoted(raw)  # which leaves the last newline inside, if a quote is never closed
+        marks &= ~quoted(raw)  # which leaves the last newline inside, if a quote is never closed
     ends = raw[marks] == ord("\n")
     # In a regular file every width-th mark, and no other, ends a line: no need to look at cells one by one.
     if marks[-1] and len(ends) % width == 0:

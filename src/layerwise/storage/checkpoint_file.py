@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,8 @@ def read_file(path: Path, wanted: Wanted) -> Content:
 
     where = str(path)
     try:
+        if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):  # a pipe would be waited for
+            raise StorageError(where=where, expected="a checkpoint", got="something that is no file", remedy=REMEDY)
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
         if length > MOST_HEADER:
