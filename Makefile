@@ -39,7 +39,7 @@ notes-test: export LAYERWISE_REQUIRE_BROWSER := 1
 notes-test: native $(VENV)/.browser  ## Run the notes: as scripts, exercises and proofs, in a browser, and as files
 	@for chapter in src/layerwise/notes/chapters/*.py; do echo $$chapter; $(BIN)/python -W error $$chapter || exit 1; done
 	$(BIN)/python $(PYTEST) -m "" tests/notes tests/proofs src/layerwise/notes src/layerwise/proofs
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest -m "" tests/browser
 
 check: $(VENV)/.check  ## Lint, types, and the direction of imports
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ import pytest
 from layerwise.notes import CHAPTERS
 from layerwise.notes.export import export
 
+pytestmark = pytest.mark.thorough
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 CHANGED = """before => {
     const within = root => [...root.querySelectorAll('img')].concat(

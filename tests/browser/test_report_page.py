@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+pytestmark = pytest.mark.thorough
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 
 

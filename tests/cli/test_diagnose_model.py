@@ -44,6 +44,7 @@ def trained(tmp_path_factory):
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "matplotlib", None)  # no pictures
+        patch.setitem(sys.modules, "matplotlib.figure", None)
         assert main([*command, "-q", "--out", str(folder / "m")]) == 0
     return folder
 

@@ -24,6 +24,7 @@ def trained(tmp_path_factory):
     settings = ["--hidden", "5,3", "--epochs", "4", "--activation", "tanh", "--batch-norm", "--dropout", "0.1"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "matplotlib", None)  # no pictures
+        patch.setitem(sys.modules, "matplotlib.figure", None)
         assert main(["train", str(folder / "t.csv"), *settings, "-q", "--out", str(folder / "m")]) == 0
     return folder
 

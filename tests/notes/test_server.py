@@ -22,11 +22,13 @@ pytest.importorskip("marimo")
 @pytest.fixture
 def served(tmp_path):
     """The address where the command serves, and its process."""
-    command = [sys.executable, "-m", "layerwise", "notes", "--no-browser"]
+    code = (  # who runs tests in the background has Ctrl-C ignored in all children
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "sys.argv = ['layerwise', 'notes', '--no-browser']; from layerwise.cli import run; run()"
+    )
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    )
     line = process.stdout.readline()
     assert "http://127.0.0.1:" in line, process.stderr.read()
     yield line.split()[4], process

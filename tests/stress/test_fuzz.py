@@ -94,7 +94,8 @@ def test_what_must_not_be_is_seen(tmp_path, monkeypatch):
     found = cases.try_all("bad_cases", [*seeds.values()], 2, counted.append)
     assert found.came == {"FAILED": len(KINDS) - 1, "refused": 1}
     assert counted[-1] == len(KINDS)
-    assert found.slowest[1] == seeds["work"]
+    assert found.slowest[0] > 2
+    assert found.slowest[1] in (seeds["work"], seeds["memory"])  # on a busy machine a gibibyte takes as long
     assert found.largest[0] > 1024
     told = {failure.split()[1]: failure for failure in found.failures}
     for kind, piece in KINDS.items():
