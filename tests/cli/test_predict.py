@@ -165,3 +165,49 @@ def test_evaluate_numbers(run):
     assert 0.3 < found["metrics"]["r2"]["value"] < 0.8
     assert 40 < found["metrics"]["rmse"]["value"] < 70  # in the target's units
     assert "in the units of progression" in run("evaluate", "r", "diabetes").out
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "csv"])
+def test_a_kept_number_is_of_one_type_in_all_pieces(ending, run, monkeypatch):
+    monkeypatch.setattr(streams.table_pieces, "__defaults__", ((), 3000))
+    whole = pl.Series([str(k) for k in range(350)] + [f"{k}.5" for k in range(350)])
+    people(700).with_columns(age=whole).write_csv("mixed.csv")
+    assert run("predict", "m", "mixed.csv", "--keep", "age", "-o", f"o.{ending}", "-q").code == 0
+
+
+@pytest.mark.usefixtures("model")
+def test_the_data_are_not_replaced(run):
+    answer = run("predict", "m", "t.csv", "-o", "t.csv", "--overwrite")
+    assert answer.code == 2
+    assert "another file than DATA" in answer.err
+    assert pl.read_csv("t.csv").height == 700
+
+
+@pytest.mark.usefixtures("model")
+@pytest.mark.parametrize("command", [["predict", "m", "none.parquet"], ["evaluate", "m", "none.parquet"]])
+def test_no_rows(command, run):
+    people(5).clear().write_parquet("none.parquet")
+    answer = run(*command)
+    assert answer.code == 2
+    assert len(answer.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("signal_number", [2, 15])
+@pytest.mark.usefixtures("model")
+def test_what_ends_it_leaves_nothing(signal_number, workplace, tree):
+    people(200_000).write_csv("long.csv")
+    code = (
+        "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "sys.argv = ['layerwise', 'predict', 'm', 'long.csv', '-o', 'o.parquet', '-q']; "
+        "from layerwise.cli import run; run()"
+    )
+    before = set(tree())
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=workplace)
+    while process.poll() is None and not [name for name in set(tree()) - before if name.startswith(".o.parquet")]:
+        pass
+    process.send_signal(signal_number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (130, 143)
+    assert "Traceback" not in err
+    assert set(tree()) == before

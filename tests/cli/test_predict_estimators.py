@@ -84,3 +84,40 @@ def test_mistakes(run, iris):
 def test_a_trained_folder_knows_its_target(run):
     assert run("train", "iris", "--epochs", "2", "--quiet", "--out", "t", "--no-report").code == 0
     assert "leave it out" in run("predict", "t", "iris", "--target", "sepal").err
+
+
+def test_export_and_inspect(run, iris, workplace):
+    pytest.importorskip("onnxruntime")
+    frame, names = iris
+    fitted(lw.MLPClassifier(**FEW), frame.to_pandas(), names).save("m")
+    assert run("export", "m", "--onnx", "m.onnx").code == 0
+    assert (workplace / "m.onnx").is_file()
+    facts = json.loads(run("inspect", "m", "--json").out)
+    assert facts["estimator"] == "MLPClassifier"
+    assert facts["network"]["sizes"] == [4, 6, 3]
+    assert facts["parameters"]["max_iter"] == "5"
+    assert facts["feature_names"] == ["sl", "sw", "pl", "pw"]
+    shown = run("inspect", "m").out
+    for piece in ("MLPClassifier", "4-6-3", "5 epochs", "setosa"):
+        assert piece in shown
+    assert run("inspect", "m", "--trace", "0", "--data", "iris.csv").code == 2
+
+
+def test_a_regressor_wants_numbers(run):
+    X, y = load_diabetes(return_X_y=True)
+    fitted(lw.MLPRegressor(**FEW), X, y).save("m")
+    frame = pl.DataFrame(X[:5])
+    frame.with_columns(y=pl.Series([1.0, None, 2.0, 3.0, 4.0])).write_csv("hole.csv")
+    frame.with_columns(y=pl.Series(["a", "b", "c", "d", "e"])).write_csv("word.csv")
+    for name in ("hole.csv", "word.csv"):
+        answer = run("evaluate", "m", name, "--target", "y")
+        assert answer.code == 2
+        assert len(answer.err.splitlines()) == 1
+        assert name in answer.err
+
+
+def test_features_may_be_kept(run, iris):
+    frame, names = iris
+    fitted(lw.MLPClassifier(**FEW), frame.to_pandas(), names).save("m")
+    found = pl.read_csv(run("predict", "m", "iris.csv", "--keep", "sl", "-q").out.encode())
+    assert found["sl"].to_list() == frame["sl"].to_list()

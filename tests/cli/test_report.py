@@ -78,3 +78,15 @@ def test_without_test_rows_and_without_report(run, workplace):
     assert sorted(path.name for path in (workplace / "j").iterdir()) == [
         "history.csv", "learning_curve.png", "model.json", "parameters.safetensors",
     ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("whole_reports")
+def test_names_that_would_be_formulas(run, workplace):
+    rows = "".join(
+        f"{k},{'$5^$' if k % 2 else '<$1,000_$2'}\n".replace("<$1,000_$2", '"<$1,000_$2"') for k in range(40)
+    )
+    (workplace / "a$_$.csv").write_text("x,cost $^$ y\n" + rows)
+    answer = run("train", "a$_$.csv", "--epochs", "2", "--quiet", "--out", "m")
+    assert answer.code == 0
+    assert answer.err == ""
+    assert "$5^$" in report_of(workplace / "m")

@@ -76,12 +76,13 @@ def test_the_folder_is_intact_before_anything_is_damaged(folder, edit, parameter
 @pytest.mark.parametrize("name", ["model.json", "parameters.safetensors"])
 def test_missing_file(folder, refuses, name):
     (folder / name).unlink()
-    with refuses(str(folder / name), "no such file", "check the path"):
+    remedy = "check the path" if name == "model.json" else "restore"
+    with refuses(str(folder / name), "no such file", remedy):
         load(folder)
 
 
 def test_missing_folder(tmp_path, refuses):
-    with refuses("nowhere", "made by layerwise train", "no such file"):
+    with refuses("nowhere", "a model folder", "no such file"):
         load(tmp_path / "nowhere")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
+import threading
 from typing import Final
 
 INTERRUPTED: Final = 130
@@ -52,8 +54,15 @@ def _refuse(message: str) -> int:
     return 2
 
 
+def _end(number: int, _: object) -> None:
+    """End by an exception, so that nothing half-written stays."""
+    sys.exit(128 + number)
+
+
 def run() -> None:
     """Run a command and exit with its code."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _end)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names may have letters that a console has not
     try:

@@ -80,13 +80,15 @@ def diagnose(
 ) -> None:  # fmt: skip
     """Find out what is wrong with a model, its training or its data, and what to try.
 
-    Each check has a verdict. ok: nothing to do. look: unusual, and perhaps on purpose. problem: the model or the data
-    cannot be relied on as they are. Small networks are trained to find out; of large DATA a sample is used.
+    Each check has a verdict. ok: nothing to do. look: unusual, and
+    perhaps on purpose. problem: the model or the data cannot be relied on
+    as they are. Small networks are trained to find out; of large DATA a
+    sample is used.
 
-    layerwise diagnose gradients checks every activation x output x layer kind x penalty by finite differences of the
-    reported loss, in float64; an error of 1e-6 or more is a problem.
+    layerwise diagnose gradients checks every activation x output x layer kind x penalty by finite differences of the reported loss, in float64; an error of 1e-6 or more is a problem.
 
-    Exit codes: 0 no problem; 1 a problem was found; 2 bad input, with one line that says what to do; 130 interrupted.
+    Exit codes: 0 no problem; 1 a problem was found; 2 bad input, with one
+    line that says what to do; 130 interrupted.
 
     Examples:
 

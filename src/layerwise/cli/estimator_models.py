@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..data import TargetCoding, table_pieces
 from ..data import load as load_data
-from ..data import table_pieces
 from ..data.bundled import BUNDLED
 from ..data.columns import is_words
 from ..data.files import probe
@@ -20,7 +20,7 @@ from ..errors import DataError, SpecificationError, closest
 from ..estimators import MLPClassifier, MLPRegressor
 from ..loading import load
 from ..storage import SavedModel
-from .models import ROWS, Rows, UsedModel, described, kept_columns
+from .models import ROWS, Rows, UsedModel, described, kept_columns, located
 
 if TYPE_CHECKING:
     import polars as pl
@@ -118,13 +118,15 @@ class UsedEstimator:
                         frame = features.with_columns(target.rename(self.target_name))  # type: ignore[union-attr]
                         yield self._parted(frame, keep, done / total, found.name)
             return
-        words = set(keep) | ({self.target_name} if self.classes and isinstance(self.classes[0], str) else set())
+        words = (set(keep) - set(names_of(self.estimator))) | (
+            {self.target_name} if self.classes and isinstance(self.classes[0], str) else set()
+        )
         for piece in table_pieces(path, words):
             where = path.name if piece.first_row == 0 else f"{path.name}, rows from {piece.first_row + 1} on"
             yield self._parted(piece.frame, keep, piece.done, where)
 
     def _parted(self, frame: pl.DataFrame, keep: Sequence[str], done: float, where: str) -> Rows:
-        kept = kept_columns(frame, keep)
+        kept = kept_columns(frame, keep, names_of(self.estimator))
         target = frame[self.target_name] if self.target_name in frame.columns else None
         rest = [name for name in frame.columns if name != self.target_name]
         names = names_of(self.estimator)
@@ -186,9 +188,11 @@ class UsedEstimator:
 
     def encode(self, rows: Rows) -> Array:
         """Return the target as class codes, or as numbers."""
-        values = np.asarray(rows.target.to_list() if hasattr(rows.target, "to_list") else rows.target)
+        coding = TargetCoding("numbers", self.target_name)  # mean 0 and scale 1: as they are, checked
         if not self.classes:
-            return values.astype(np.float64)
+            with located(rows.where):
+                return coding.encode(rows.target)
+        values = np.asarray(rows.target.to_list() if hasattr(rows.target, "to_list") else rows.target)
         places = {name: code for code, name in enumerate(self.classes)}
         unseen = [value for value in values.tolist() if value not in places]
         if unseen:

@@ -43,8 +43,9 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Measure a model: metrics with 95 % bootstrap intervals, the confusion matrix, calibration.
 
-    All rows of DATA are used, those that the model was trained on too if they are there. Exit codes: 0 done; 2 bad
-    input, with one line that says what to do; 130 interrupted.
+    All rows of DATA are used, those that the model was trained on too if
+    they are there. Exit codes: 0 done; 2 bad input, with one line that
+    says what to do; 130 interrupted.
 
     Examples:
 

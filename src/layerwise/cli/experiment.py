@@ -219,6 +219,8 @@ def write(
         files, missing = pictures(experiment, options, model, command, report), None
     except MissingExtraError as problem:
         files, missing = {}, str(problem)
+    except (ValueError, RuntimeError) as problem:  # matplotlib's; a picture is not worth a model
+        files, missing = {}, " ".join(str(problem).split())
     save(
         folder, model, preparation=experiment.preparation, target=experiment.target, overwrite=overwrite, files=files,
         unfinished=unfinished,
@@ -250,14 +252,15 @@ def pictures(
         If matplotlib is not installed.
     """
     from ..reports import LossCurveDisplay
+    from ..reports.figures import as_text
 
-    title = f"{experiment.name}: {describe(experiment.net)}"
+    title = f"{as_text(experiment.name)}: {describe(experiment.net)}"
     display = LossCurveDisplay.from_history(model.history, best_epoch(options, model), title)
     curve = {"learning_curve.png": display.png()}
-    return curve | ({"report.html": _report(experiment, options, model, command, title)} if report else {})
+    return curve | ({"report.html": _report(experiment, options, model, command)} if report else {})
 
 
-def _report(experiment: Experiment, options: Options, model: Model, command: list[str], title: str) -> bytes:
+def _report(experiment: Experiment, options: Options, model: Model, command: list[str]) -> bytes:
     from ..reports.model_report import Trained, model_report
 
     state = model.state
@@ -269,6 +272,7 @@ def _report(experiment: Experiment, options: Options, model: Model, command: lis
         "Python": sys.version.split()[0],
         "written": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
     }
+    title = f"{experiment.name}: {describe(experiment.net)}"
     trained = Trained(
         title, experiment.net, model.parameters, model.history, experiment.X, experiment.y, experiment.preparation,
         experiment.target, best_epoch(options, model), settings(experiment, options), experiment.notes, facts,

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from ..errors import ExportError, SpecificationError
-from ..storage import load
+from ..loading import load
 from ..storage.atomic import check_file_place, make_file
 from ..storage.c_header import PREFIX, c_header
 from ..storage.exported import Exported, exported
@@ -37,11 +37,14 @@ def export(
 ) -> None:  # fmt: skip
     """Write a model as ONNX or as a C header.
 
-    An ONNX file is written only if it passes ONNX's checker and onnxruntime agrees with Layerwise on every row: to
-    1e-5, absolute plus relative. In it a missing number is NaN and a missing word is the empty string.
+    An ONNX file is written only if it passes ONNX's checker and
+    onnxruntime agrees with Layerwise on every row: to 1e-5, absolute plus
+    relative. In it a missing number is NaN and a missing word is the
+    empty string.
 
-    Exit codes: 0 done; 1 the ONNX model says something else, and nothing was written; 2 bad input, with one line that
-    says what to do; 130 interrupted.
+    Exit codes: 0 done; 1 the ONNX model says something else, and nothing
+    was written; 2 bad input, with one line that says what to do; 130
+    interrupted.
 
     Examples:
 

@@ -71,14 +71,15 @@ def inspect(
 ) -> None:
     """Show what a model is, every quantity of one row in it, or the engine in use.
 
-    MODEL alone: data and target, columns and their preparation, layers, training, results, versions, and the command
-    to reproduce it.
+    MODEL alone: data and target, columns and their preparation, layers,
+    training, results, versions, and the command to reproduce it.
 
-    With --trace ROW --data DATA: x, a, h, f, the loss and every gradient of that row, by their names in the course.
-    Rows count from 0.
+    With --trace ROW --data DATA: x, a, h, f, the loss and every gradient
+    of that row, by their names in the course. Rows count from 0.
 
-    With --engine: engine, instruction set and threads. The environment can choose others: LAYERWISE_ENGINE,
-    LAYERWISE_CODE_PATH, LAYERWISE_THREADS.
+    With --engine: engine, instruction set and threads. The environment
+    can choose others: LAYERWISE_ENGINE, LAYERWISE_CODE_PATH,
+    LAYERWISE_THREADS.
 
     Exit codes: 0 done; 2 bad input, with one line that says what to do.
 
@@ -96,10 +97,21 @@ def inspect(
     if model is None:
         _show_engine(as_json)
         return
+    from ..loading import load
+    from ..storage import SavedModel
+    from .inspect_estimator import estimator_facts, show_estimator
     from .inspect_model import model_facts, show_model
     from .inspect_trace import row_trace, show_trace, trace_facts
     from .models import UsedModel
 
+    loaded = load(model)
+    if not isinstance(loaded, SavedModel) and trace is None:
+        known = estimator_facts(loaded)
+        if as_json:
+            typer.echo(json_line(known))
+        else:
+            show_estimator(Console(), known)
+        return
     used = UsedModel.at(model)
     if trace is not None:
         assert data is not None

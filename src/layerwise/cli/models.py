@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,7 +165,7 @@ class UsedModel:
         """Part a table into what the model reads, the target if it is there, and what is handed through."""
         preparation = self.saved.preparation
         assert preparation is not None
-        kept = kept_columns(frame, keep)
+        kept = kept_columns(frame, keep, {c.name for c in preparation.numbers})
         used = {c.name for c in preparation.numbers} | {c.name for c in preparation.words}
         options = self.described_by("options")
         split_by = [name for name in (options.get("group"), options.get("time")) if isinstance(name, str)]
@@ -187,7 +187,7 @@ class UsedModel:
         """Return what the network reads of the rows.  (n, inputs)"""
         preparation = self.saved.preparation
         assert preparation is not None
-        with _located(rows.where):
+        with located(rows.where):
             return preparation.transform(rows.features, self.saved.parameters.vector.dtype.name)
 
     def predict(self, rows: Rows) -> Array:
@@ -209,7 +209,7 @@ class UsedModel:
         """Return the target as the network was trained on it: class codes, or standardised numbers.  (n,)"""
         coding = self.saved.target
         assert coding is not None
-        with _located(rows.where):
+        with located(rows.where):
             return coding.encode(rows.target)
 
     def encode(self, rows: Rows) -> Array:
@@ -224,15 +224,17 @@ class UsedModel:
         return described(self.classes, predicted, rows, probabilities)
 
 
-def kept_columns(frame: pl.DataFrame, keep: Sequence[str]) -> pl.DataFrame | None:
-    """Return the columns that are handed through; DataError if one is missing."""
+def kept_columns(frame: pl.DataFrame, keep: Sequence[str], numbers: Collection[str]) -> pl.DataFrame | None:
+    """Return the columns that are handed through, numbers in one type in all pieces; DataError if one is missing."""
+    import polars as pl
+
     absent = [name for name in keep if name not in frame.columns]
     if absent:
         raise DataError(
             where="--keep", expected="columns of the data", got=repr(absent[0]),
             remedy=closest(absent[0], frame.columns),
         )  # fmt: skip
-    return frame.select(keep) if keep else None
+    return frame.select(pl.col(name).cast(pl.Float64) if name in numbers else name for name in keep) if keep else None
 
 
 def described(classes: Sequence[Any], predicted: Array, rows: Rows, probabilities: bool) -> pl.DataFrame:
@@ -260,7 +262,7 @@ def described(classes: Sequence[Any], predicted: Array, rows: Rows, probabilitie
 
 
 @contextmanager
-def _located(where: str) -> Iterator[None]:
+def located(where: str) -> Iterator[None]:
     """Say in errors about features which file and rows they are about."""
     try:
         yield

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any, Final
 
@@ -42,8 +42,8 @@ def predict(
 ) -> None:  # fmt: skip
     """Predict every row of a table or every image, also of files larger than memory.
 
-    FILE appears when it is complete. Exit codes: 0 done; 2 bad input, with one line that says what to do; 130
-    interrupted.
+    FILE appears when it is complete. Exit codes: 0 done; 2 bad input,
+    with one line that says what to do; 130 interrupted.
 
     Examples:
 
@@ -59,28 +59,29 @@ def predict(
             where="--probabilities", expected="a model of classes", got=f"numbers of {used.target_name}",
             remedy="leave it out",
         )  # fmt: skip
-    _check_out(out, overwrite)
+    _check_out(out, overwrite, data)
     console = Console(stderr=True)
     with share_watcher(console, quiet, "predicted") as watching:
         frames = _frames(used, data, list(dict.fromkeys(keep or [])), probabilities, watching)
-        if out == "-":
-            _print(frames)
-        else:
-            _write(frames, Path(out).expanduser())
+        with contextlib.closing(frames):  # so that Ctrl-C ends reading, too
+            if out == "-":
+                _print(frames)
+            else:
+                _write(frames, Path(out).expanduser())
     if used.unknown and not quiet:
         console.print(f"not used: {', '.join(used.unknown)} (the model was not trained on it)", markup=False)
 
 
 def _frames(
     used: UsedModel | UsedEstimator, data: str, keep: list[str], probabilities: bool, watching: Share
-) -> Iterator[pl.DataFrame]:  # fmt: skip
+) -> Generator[pl.DataFrame, None, None]:  # fmt: skip
     for rows in used.rows(data, keep):
         frame = used.described(used.predict(rows), rows, probabilities)
         yield frame
         watching.advance(rows.done, frame.height)
 
 
-def _check_out(out: str, overwrite: bool) -> None:
+def _check_out(out: str, overwrite: bool, data: str) -> None:
     """Refuse before any data are read what could not be written after."""
     if out == "-":
         return
@@ -95,6 +96,10 @@ def _check_out(out: str, overwrite: bool) -> None:
             where=out, expected="a new file", got="a folder" if path.is_dir() else "an existing one",
             remedy="choose another" if path.is_dir() else "choose another or give --overwrite",
         )  # fmt: skip
+    if path.exists() and Path(data).expanduser().exists() and path.samefile(Path(data).expanduser()):
+        raise StorageError(
+            where=out, expected="another file than DATA", got="the same", remedy="predictions would replace the data"
+        )
     if not path.parent.is_dir():
         raise StorageError(
             where=out,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 from typing import TYPE_CHECKING, Any, Final
 
-from ..reports.figures import hidden_figure
+from ..reports.figures import hidden_figure, png
 
 if TYPE_CHECKING:
     import marimo as mo
@@ -60,10 +59,8 @@ def show(ax: Any, alt: str) -> mo.Html:
     import marimo as mo
 
     drawn = getattr(ax, "figure_", None) or ax.figure or ax
-    content = io.BytesIO()
-    drawn.savefig(content, format="png", dpi=DOTS_PER_INCH)
     width, height = (round(side * PIXELS_PER_INCH) for side in drawn.get_size_inches())
-    data = base64.b64encode(content.getvalue()).decode()
+    data = base64.b64encode(png(drawn, DOTS_PER_INCH)).decode()
     return mo.Html(
         f'<img alt="{html.escape(alt)}" width="{width}" height="{height}" style="max-width: 100%; height: auto" '
         f'src="data:image/png;base64,{data}">'

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..data import Preparation, TargetCoding, load
 from ..errors import DataError, LayerwiseError
+from ..reports.figures import as_text
 
 if TYPE_CHECKING:
     import marimo as mo
@@ -87,8 +88,9 @@ class Table:
             )  # fmt: skip
         X = prepared.transform(part.features, dtype="float64")[:MOST_ROWS]
         y = coding.encode(part.target)[:MOST_ROWS]
-        classes = tuple(str(one) for one in coding.classes)
-        return cls(title or data.name, X, y, prepared.feature_names, data.target_name, classes)
+        names = tuple(map(as_text, prepared.feature_names))  # dollars would begin formulas, in text and figures alike
+        classes = tuple(map(as_text, coding.classes))
+        return cls(as_text(title or data.name), X, y, names, as_text(data.target_name), classes)
 
     @classmethod
     def of(cls, name: str, X: Any, y: Any, *, features: Sequence[str] = (), classes: Sequence[str] = ()) -> Table:

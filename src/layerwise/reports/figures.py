@@ -125,13 +125,23 @@ def _outlines(text: str) -> tuple[Any, float]:
     return path, float(path.get_extents().x1)
 
 
-def png(figure: Any) -> bytes:
-    """Return a figure as a PNG file."""
+def png(figure: Any, dots: int = 120) -> bytes:
+    """Return a figure as a PNG file, of so many dots an inch."""
     content = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")  # boxes in the title will do
-        figure.savefig(content, format="png", dpi=120)
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # boxes in names will do
+        figure.savefig(content, format="png", dpi=dots)
     return content.getvalue()
+
+
+def as_text(name: object, most: int = 200) -> str:
+    r"""Return a user's word as matplotlib draws it letter by letter: dollars would make formulas of it.
+
+    >>> as_text("$5 or $10"), as_text("a long name", most=6)
+    ('\\$5 or \\$10', 'a lon…')
+    """
+    text = str(name)
+    return (text if len(text) <= most else text[: most - 1] + "…").replace("$", r"\$")
 
 
 def fitted(estimator: Any, *names: str) -> list[Any]:

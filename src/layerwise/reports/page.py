@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
+
+from .figures import png
 
 #: Dots per inch of the figure, and pixels of the page.
 DOTS: Final = 144
@@ -115,10 +116,8 @@ def picture(figure: Any, alt: str, caption: str = "") -> str:
         What it shows, for those who do not see it.
     caption : str
     """
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=DOTS)
     width, height = (round(side * PIXELS) for side in figure.get_size_inches())
-    data = base64.b64encode(content.getvalue()).decode()
+    data = base64.b64encode(png(figure, DOTS)).decode()
     below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     return (
         f'<figure><img alt="{html.escape(alt)}" width="{width}" height="{height}" src="data:image/png;base64,{data}">'

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from .figures import TRAINING, VALIDATION, hidden_figure
+from .figures import TRAINING, VALIDATION, as_text, hidden_figure
 from .metrics import Calibration
 
 Array = npt.NDArray[Any]
@@ -48,7 +48,7 @@ def confusion_figure(confusion: Array, classes: Sequence[str]) -> Any:
             if count:
                 colour = "white" if share[true, said] > 0.55 else "black"
                 ax.text(said, true, str(count), ha="center", va="center", color=colour, fontsize=8)
-    labels = [name if len(name) <= 14 else name[:13] + "…" for name in map(str, classes)]
+    labels = [as_text(name, 14) for name in classes]
     every = max(1, C // 30)
     ticks = range(0, C, every)
     ax.set_xticks(ticks, labels[::every], rotation=90 if max(map(len, labels)) > 3 else 0)
@@ -95,7 +95,7 @@ def residual_figure(y: Array, f: Array, name: str) -> Any:
     ends = [min(y.min(), f.min()), max(y.max(), f.max())]
     left.plot(ends, ends, color="0.6", linewidth=1)
     left.scatter(y[some], f[some], s=9, color=TRAINING, alpha=0.5, linewidths=0)
-    left.set(xlabel=f"{name}, true", ylabel="predicted")
+    left.set(xlabel=f"{as_text(name)}, true", ylabel="predicted")
     right.hist(y - f, bins=min(60, max(10, int(np.sqrt(len(y))))), color=TRAINING)
     right.axvline(0, color=VALIDATION, linewidth=1)
     right.set(xlabel="true minus predicted", ylabel="rows")
@@ -123,7 +123,7 @@ def shares_figure(counts: Sequence[Array], parts: Sequence[str], classes: Sequen
     for k, (count, part) in enumerate(zip(counts, parts, strict=True)):
         share = count / max(count.sum(), 1)
         ax.bar(np.arange(len(count)) + (k + 0.5) * width - 0.4, share, width, label=part)
-    labels = [name if len(name) <= 14 else name[:13] + "…" for name in map(str, classes)]
+    labels = [as_text(name, 14) for name in classes]
     every = max(1, len(classes) // 30)
     ax.set_xticks(range(0, len(classes), every), labels[::every], rotation=90 if max(map(len, labels)) > 6 else 0)
     ax.set(ylabel="share of rows")

@@ -72,7 +72,9 @@ def opened(folder: Path, name: str) -> Iterator[BinaryIO]:
         raise
     except OSError as problem:
         reason = (problem.strerror or str(problem)).lower()
-        raise refusal(path, "a model folder made by layerwise train", reason, "check the path") from problem
+        damaged = name != "model.json" and (folder / "model.json").exists()
+        remedy = "restore the folder" if damaged else "check the path"
+        raise refusal(path, "a file of the model" if damaged else "a model folder", reason, remedy) from problem
 
 
 def _handle(folder: Path, path: Path) -> int:

@@ -129,13 +129,16 @@ def _(notes, np):
         if w_1 == w_2 == 0:
             return "With both weights 0 there is no ridge."
         values = np.array([[2, 0], [3, 1]]) @ [w_1, w_2] + b
-        return bool(np.abs(values).max() < 1e-6) or f"There $a$ is {values[0]:.3g} and {values[1]:.3g}."
+        return (
+            bool(np.abs(values).max() < 1e-6 * np.hypot(w_1, w_2))
+            or f"There $a$ is {values[0]:.3g} and {values[1]:.3g}."
+        )
 
     exercises = notes.Exercises(
         notes.Exercise(
             r"What does a neuron with the sigmoid say at $\mathbf{x} = (1, 2)$ if $\mathbf{w} = (2, -1)$ and $b = 1$?",
             {"h": notes.Number("$h$")},
-            check=lambda h: abs(h - 1 / (1 + np.exp(-1))) < 5e-4,
+            check=lambda h: abs(h - 1 / (1 + np.exp(-1))) < 5e-3,
             answer={"h": "1/(1 + exp(-1))"}, wrong=[{"h": "1"}, {"h": "0.5"}],
             hint=r"First $a = b + w_1 x_1 + w_2 x_2$, then $g(a) = 1/(1 + e^{-a})$.",
             explanation=r"$a = 1 + 2 - 2 = 1$ and $g(1) = 1/(1 + e^{-1}) = 0.731$.",

@@ -354,14 +354,17 @@ def _(notes, np, rows):
             return f"$g(0) = {float(g(0.0)):.3g}$, and the slope there is {slope:.3g}."
         if (np.diff(values) < -1e-9).any():
             return f"It decreases near $a = {places[np.diff(values).argmin()]:.3g}$."
-        return bool(np.abs(values).max() < 100) or "It is not bounded: look at a large $a$."
+        if np.abs(values - np.tanh(places)).max() < 1e-6:
+            return "That is tanh."
+        grows = [abs(float(g(sign * 1e6)) - float(g(sign * 1e4))) for sign in (-1, 1)]
+        return max(grows) < 0.1 * np.abs(values).max() or "It is not bounded: look at a large $a$."
 
     exercises = notes.Exercises(
         notes.Exercise(
             "Five layers of one sigmoid unit each, all weights 1. At most how large is the derivative of the last "
             "activation with respect to the input?",
             {"d": notes.Number("at most")},
-            check=lambda d: abs(d - rows["sigmoid"].values(np.zeros(1))[1][0] ** 5) < 1e-6,
+            check=lambda d: abs(d - rows["sigmoid"].values(np.zeros(1))[1][0] ** 5) < 5e-5,
             answer={"d": "(1/4)^5"}, wrong=[{"d": "1"}, {"d": "5/4"}, {"d": "1/4"}],
             hint="A product of five factors $g'(a)$; where is $g'$ largest?",
             explanation=r"$g'(a) = g(1 - g)$ is largest where $g = 1/2$: $1/4$. $(1/4)^5 \approx 0.001$.",
@@ -381,7 +384,8 @@ def _(notes, np, rows):
             {"g": notes.Formula("$g(a)$", ("a",))},
             check=bounded,
             answer={"g": "a/(1 + abs(a))"},
-            wrong=[{"g": "a"}, {"g": "sigmoid(a)"}, {"g": "sin(a)"}, {"g": "2*sigmoid(a) - 1"}],
+            wrong=[{"g": "a"}, {"g": "tanh(a)"}, {"g": "log(1 + max(a, 0)) - log(1 + max(-a, 0))"}, {"g": "sigmoid(a)"},
+                    {"g": "sin(a)"}, {"g": "2*sigmoid(a) - 1"}],
             hint="Divide $a$ by something that grows as fast as it does, or stretch a sigmoid.",
             explanation=r"$a/(1 + |a|)$ is *softsign*; $\max(-1, \min(a, 1))$ and $4\,\text{sigmoid}(a) - 2$ do too.",
         ),
