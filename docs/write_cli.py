@@ -172,7 +172,9 @@ def answers(folder: Path) -> Iterator[tuple[str, str, list[tuple[str, int, str]]
 
 def masked(answer: str, folder: Path) -> str:
     """Return an answer without what differs from run to run, and cut if it is long."""
-    answer = answer.replace(str(folder), "/somewhere")
+    answer = answer.replace(str(folder), "/somewhere").replace(str(PAGE.parents[1]), "/somewhere/layerwise")
+    answer = re.sub(r"\b\d{4}-\d\d-\d\dT[0-9:]+Z", "2026-01-01T00:00:00Z", answer)
+    answer = re.sub(r"\b\d+\.\d s; ended", "0.1 s; ended", answer)
     answer = re.sub(r"\bin \d+\.\d+ s\b", "in 0.1 s", answer)
     answer = re.sub(r'"seconds": \d+\.\d+', '"seconds": 0.1', answer)
     lines = [line.rstrip() for line in answer.rstrip("\n").splitlines()]

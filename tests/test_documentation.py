@@ -1,5 +1,6 @@
 """Every documented snippet runs: the Python blocks of each page, in order, in one namespace."""
 
+import importlib.util
 import re
 import shlex
 from pathlib import Path
@@ -49,3 +50,17 @@ def test_links_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
             assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_page_of_commands_is_the_one_that_is_written():
+    """`python docs/write_cli.py` runs them all; here only that none is missing, with an answer each."""
+    spec = importlib.util.spec_from_file_location("write_cli", ROOT / "docs" / "write_cli.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    answers = blocks(ROOT / "docs" / "cli.md", "console")
+    shown = [block.splitlines()[0] for block in answers]
+    assert shown == [f"$ {command}" for _, _, commands in module.SECTIONS for command in commands]
+    assert all("Traceback" not in block for block in answers)
+    for block in answers:
+        if "[exit code 2]" in block:
+            assert re.search(r"^layerwise: .*expected |^layerwise: .*; see ", block, re.MULTILINE), block

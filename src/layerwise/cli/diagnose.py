@@ -85,7 +85,9 @@ def diagnose(
     as they are. Small networks are trained to find out; of large DATA a
     sample is used.
 
-    layerwise diagnose gradients checks every activation x output x layer kind x penalty by finite differences of the reported loss, in float64; an error of 1e-6 or more is a problem.
+    layerwise diagnose gradients checks every activation x output x layer
+    kind x penalty by finite differences of the reported loss, in float64;
+    an error of 1e-6 or more is a problem.
 
     Exit codes: 0 no problem; 1 a problem was found; 2 bad input, with one
     line that says what to do; 130 interrupted.
