@@ -29,7 +29,8 @@ class Metric:
     ----------
     value : float
     low, high : float
-        The 2.5 % and 97.5 % points of the bootstrap (Efron 1979); nan where the metric is not defined.
+        The 2.5 % and 97.5 % points of the bootstrap (Efron 1979), over the samples for which the metric is defined;
+        nan where it is for none.
     """
 
     value: float
