@@ -492,3 +492,16 @@ def test_any_bytes_are_a_table_or_one_line(tmp_path_factory, contents):
         assert table.width >= 1
         assert set(table.dtypes) <= {pl.Int64, pl.Float64, pl.Boolean, pl.String}
     assert "\n" not in message
+
+
+def test_arrow_data_that_would_end_the_process_are_refused(write, fails, monkeypatch):
+    """Polars ends its process when it asks for terabytes; a child is there to see that."""
+    frame = pl.DataFrame({"a": list(range(3000))})
+    packed, plain = io.BytesIO(), io.BytesIO()
+    frame.write_ipc(packed, compression="zstd")
+    frame.write_ipc(plain)
+    assert read_table(write("t.arrow", packed.getvalue()))[0].equals(frame)
+    monkeypatch.setattr("layerwise.data.tables._TRIAL", "import os; os.abort()")
+    with fails(DataError, "t.arrow", "a packed buffer of impossible size"):
+        read_table(write("t.arrow", packed.getvalue()))
+    assert read_table(write("t.arrow", plain.getvalue()))[0].equals(frame)  # needs no child

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,6 +22,14 @@ _PANDAS_INDEX = "__index_level_0__"
 #: Bytes of an Arrow file whose packed buffers are looked at, at most; and what one may always unpack to.
 _MOST_CHECKED: Final = 64 << 20
 _ALWAYS_UNPACKED: Final = 16 << 20
+#: How packed buffers begin: LZ4 and Zstandard.
+_PACKED: Final = (b"\x04\x22\x4d\x18", b"\x28\xb5\x2f\xfd")
+_TRIAL: Final = """
+import io, sys
+import polars as pl
+data = sys.stdin.buffer.read()
+(pl.read_ipc if data[:6] == b"ARROW1" else pl.read_ipc_stream)(io.BytesIO(data))
+"""
 #: Polars panics (a BaseException) on some damage; what it says then is about its own insides.
 _PANIC = "its parts contradict each other"
 
@@ -172,6 +182,8 @@ def _read_arrow(data: bytes, where: str) -> pl.DataFrame:
     if not data.endswith(b"\xff\xff\xff\xff\0\0\0\0" if stream else b"ARROW1"):
         raise _unreadable("Arrow", "it has no end mark", where)
     _check_packed_arrow(data, where)
+    if any(begin in data for begin in _PACKED) and not _can_be_read(data):
+        raise _unreadable("Arrow", "a packed buffer of impossible size", where)
     try:
         if not stream:
             return pl.read_ipc(io.BytesIO(data))
@@ -190,13 +202,26 @@ def _check_packed_arrow(data: bytes, where: str) -> None:
     """
     if len(data) > _MOST_CHECKED:
         return
-    for begin in (b"\x04\x22\x4d\x18", b"\x28\xb5\x2f\xfd"):  # of LZ4 and Zstandard
+    for begin in _PACKED:
         at = data.find(begin, 8)
         while at >= 0:
             size = int.from_bytes(data[at - 8 : at], "little", signed=True)
             if at % 8 == 0 and not -1 <= size <= max(_ALWAYS_UNPACKED, 10_000 * len(data)):
                 raise _unreadable("Arrow", f"a buffer of {size} bytes", where)
             at = data.find(begin, at + 1)
+
+
+def _can_be_read(data: bytes) -> bool:
+    """Have a child read packed Arrow data first: of damaged ones Polars may ask for terabytes, and end its process.
+
+    It takes the time that Polars needs to load, 0.2 s, and to read them once more.
+    """
+    if not sys.executable:  # Python inside another program: there is none to start
+        return True
+    done = subprocess.run(
+        [sys.executable, "-c", _TRIAL], input=data, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+    )
+    return done.returncode >= 0  # an error of its own is found again, and said
 
 
 def _unreadable(kind: str, reason: object, where: str) -> DataError:
