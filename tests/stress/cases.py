@@ -153,10 +153,9 @@ def one(module: Any, seed: str, folder: Path) -> dict[str, Any]:
     finally:
         faulthandler.cancel_dump_traceback_later()
     used, memory = time.process_time() - used, peak_mib()
-    if used > SECONDS:
-        problem = problem or f"{used:.1f} s of a processor"
-    if memory > MEMORY:
-        problem = problem or f"{memory} MiB of memory, {before} before"
+    beyond = [f"{used:.1f} s of a processor"] if used > SECONDS else []
+    beyond += [f"{memory} MiB of memory, {before} before"] if memory > MEMORY else []
+    problem = problem or "; ".join(beyond)
     return {"what": what, "came": came, "problem": problem, "seconds": used, "memory": memory}
 
 
