@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..reports.metrics import ClassQuality, NumberQuality, class_quality, number_quality
+from ..reports.metrics import NAMES, ClassQuality, NumberQuality, class_quality, number_quality
 from .estimator_models import UsedEstimator, open_model
 from .models import UsedModel
 from .progress import share_watcher
@@ -22,10 +22,6 @@ from .progress import share_watcher
 #: Classes up to which the whole confusion matrix is printed, and pairs that are printed for more.
 MOST_CLASSES: Final = 12
 MOST_PAIRS: Final = 10
-NAMES: Final = {
-    "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1", "log_loss": "log loss",
-    "brier": "Brier score", "roc_auc": "ROC AUC", "r2": "R2", "rmse": "RMSE", "mae": "MAE", "bias": "bias",
-}  # fmt: skip
 
 
 def evaluate(

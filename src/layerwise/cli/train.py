@@ -23,14 +23,12 @@ from .experiment import (
     Options,
     Results,
     best_epoch,
-    describe,
     prepare,
     results,
     run,
-    settings,
     steps_per_epoch,
-    write,
 )
+from .outcome import describe, settings, write
 from .progress import watcher
 from .resume import Announced, Plan, finished, how_to_go_on, kept_for_later, seconds_of, summary_of
 

@@ -19,6 +19,11 @@ _ROWS_IN_ALL: Final = 50_000_000
 #: A probability of 0 for what happened would cost infinitely much, and hide all other rows.
 _LEAST: Final = float(np.finfo(np.float32).tiny)
 BINS: Final = 10
+#: What metrics are called where people read them.
+NAMES: Final = {
+    "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1", "log_loss": "log loss",
+    "brier": "Brier score", "roc_auc": "ROC AUC", "r2": "R2", "rmse": "RMSE", "mae": "MAE", "bias": "bias",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from .figures import hidden_figure
 from .filters import FilterDisplay
 from .gradient_flow import GradientFlowDisplay
 from .learning_curve import LossCurveDisplay
-from .metrics import ClassQuality, NumberQuality, class_quality, number_quality
+from .metrics import NAMES, ClassQuality, NumberQuality, class_quality, number_quality
 from .network_drawing import NetworkDisplay
 from .page import code, document, picture, section, side_by_side, table, text, tiles
 from .quality import calibration_figure, confusion_figure, residual_figure, shares_figure
@@ -30,10 +30,6 @@ WORST: Final = 10
 RESAMPLES: Final = 300
 #: Classes up to which the confusion matrix is drawn.
 MOST_CLASSES: Final = 60
-NAMES: Final = {
-    "accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro F1", "log_loss": "log loss",
-    "brier": "Brier score", "roc_auc": "ROC AUC", "r2": "R2", "rmse": "RMSE", "mae": "MAE", "bias": "bias",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
