@@ -283,3 +283,11 @@ def test_a_state_of_other_settings_stays_as_it_is(path):
     with pytest.raises(StorageError):
         lw.Checkpoint(path).read(state)
     assert (state.steps, state.parameters.vector.tobytes()) == (0, before)
+
+
+@pytest.mark.parametrize("header", [json.dumps("x" * 10_000), json.dumps({"x" * 10_000: 1})])
+def test_what_is_wrong_is_said_in_a_line_that_can_be_read(path, header):
+    path.write_bytes(len(header).to_bytes(8, "little") + header.encode())
+    with pytest.raises(StorageError) as caught:
+        lw.Checkpoint(path, resume=True).read(lw.start(NET))
+    assert len(str(caught.value)) < 1000

@@ -22,6 +22,7 @@ from ..data.images import is_image_file
 from ..errors import DataError, SpecificationError, StorageError
 from ..storage import Checkpoint, load, unfinished
 from ..storage.document import DESCRIPTION
+from ..storage.reading import one_line
 from ..training.batches import TrainingData
 from ..training.state import TrainingState
 from .experiment import Options
@@ -112,8 +113,8 @@ class Plan:
             return cls(options, document["every"], command, files, made)
         except (KeyError, TypeError, ValueError, AttributeError) as problem:
             raise StorageError(
-                where=str(folder / unfinished.TRAINING), expected="a training as Layerwise writes it", got=str(problem),
-                remedy=ANEW,
+                where=str(folder / unfinished.TRAINING), expected="a training as Layerwise writes it",
+                got=one_line(problem), remedy=ANEW,
             ) from problem  # fmt: skip
 
     def with_files(self) -> Options:

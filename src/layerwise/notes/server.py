@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import shutil
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import threading
 import webbrowser
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from ..errors import MissingExtraError, SpecificationError
 from .contents import CHAPTERS, FOLDER, Chapter
@@ -94,8 +95,8 @@ def application() -> Any:
     return applications.Starlette(routes=[routing.Route("/", contents), routing.Mount("/", built)])
 
 
-def serve(first: Chapter | None = None, port: int | None = None, browser: bool = True) -> None:
-    """Serve the pages on this machine until Ctrl-C, and open them in the browser.
+def serve(first: Chapter | None = None, port: int | None = None, browser: bool = True) -> NoReturn:
+    """Serve the pages on this machine until Ctrl-C, which ends the process, and open them in the browser.
 
     Parameters
     ----------
@@ -122,8 +123,18 @@ def serve(first: Chapter | None = None, port: int | None = None, browser: bool =
     print(f"The notes are at {address} (Ctrl-C ends them)", flush=True)
     if browser:
         threading.Timer(0.5, webbrowser.open, [address]).start()
-    with listener:
+    code = 0
+    try:
         server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        code = 130
+        print("layerwise: interrupted", file=sys.stderr)
+    except SystemExit as ended:  # by SIGTERM
+        code = ended.code if isinstance(ended.code, int) else 1
+    # Open pages have threads, which the interpreter would wait for, or end by a crash. Nothing of theirs is to be kept.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def edit(folder: Path, headless: bool = False) -> int:

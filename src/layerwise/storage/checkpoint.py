@@ -22,6 +22,7 @@ from ..training.history import COLUMNS, Record
 from ..training.state import TrainingState
 from .atomic import write_file
 from .checkpoint_file import read_file, to_bytes
+from .reading import one_line
 from .specification import network_to_data
 
 Array = npt.NDArray[Any]
@@ -142,8 +143,9 @@ class Checkpoint:
             _into(state, read.document, read.arrays)
         except (KeyError, TypeError, ValueError, OverflowError) as problem:
             raise StorageError(
-                where=str(self.path), expected="a checkpoint as Layerwise writes it", got=str(problem), remedy=REMEDY
-            ) from problem
+                where=str(self.path), expected="a checkpoint as Layerwise writes it", got=one_line(problem),
+                remedy=REMEDY,
+            ) from problem  # fmt: skip
 
     def _compare(self, state: TrainingState, document: Document) -> None:
         """Raise a StorageError if the file is of something else than this state."""

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import StorageError
+from .reading import one_line
 
 Array = npt.NDArray[Any]
 #: (document, name to shape of the arrays in the file) -> what is wanted: name to (type, shape); None is any length.
@@ -91,7 +92,7 @@ def read_file(path: Path, wanted: Wanted) -> Content:
             _check(where, shapes, types, wanted(document, shapes))
             arrays = {name: file.get_tensor(name) for name in found}
     except safetensors.SafetensorError as problem:
-        raise StorageError(where=where, expected="a checkpoint", got=str(problem), remedy=REMEDY) from problem
+        raise StorageError(where=where, expected="a checkpoint", got=one_line(problem), remedy=REMEDY) from problem
     except OSError as problem:
         if isinstance(problem, StorageError):
             raise
@@ -106,7 +107,7 @@ def _document(where: str, texts: Mapping[str, str]) -> dict[str, Any]:
     try:
         document = json.loads(texts.get("checkpoint", "null"))
     except (ValueError, RecursionError) as problem:
-        raise StorageError(where=where, expected="JSON", got=str(problem), remedy=REMEDY) from problem
+        raise StorageError(where=where, expected="JSON", got=one_line(problem), remedy=REMEDY) from problem
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise StorageError(where=where, expected="a checkpoint", got="something else", remedy=REMEDY)
     if document.get("version") != VERSION:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from ..errors import StorageError
 from .atomic import check_place, storage_errors, write_file, write_folder
+from .reading import one_line
 
 if sys.platform != "win32":
     import fcntl
@@ -95,7 +96,7 @@ def read(folder: Path) -> dict[str, Any]:
         got = (problem.strerror or str(problem)).lower()
         raise StorageError(where=str(path), expected="a training", got=got, remedy="check the path") from problem
     except (ValueError, RecursionError) as problem:
-        raise StorageError(where=str(path), expected="JSON", got=str(problem), remedy=remedy) from problem
+        raise StorageError(where=str(path), expected="JSON", got=one_line(problem), remedy=remedy) from problem
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise StorageError(where=str(path), expected="a training of Layerwise", got="something else", remedy=remedy)
     if document.get("version") != VERSION:
